@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How Perdure says that something went wrong: the one leaf header every folder may include.
+//
+// Promise     An answer is a result<T> (two registers, no allocation), a refusal to start throws
+//             perdure::failure with what, where and what to do, a broken invariant stops the process.
+// Death       PERDURE_ASSERT ends the process like SIGKILL would; whoever comes next repairs.
+// Threads     Everything here may be called from any thread.
+#pragma once
+
+#include <boost/system/result.hpp>
+#include <boost/system/system_error.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace perdure {
+
+/// Every answer the engine can give besides success. Never renumbered; 0 is never valid.
+enum class errc : std::uint16_t {
+    // Transactions.
+    conflict = 1,           ///< Another transaction holds what this one needs; run it again.
+    stalled = 2,            ///< A wait reached its deadline.
+    forked = 3,             ///< The handle was inherited through fork(); open the world again.
+    transaction_too_large = 4,  ///< More rows or bytes than an undo area or the ring can take.
+    region_full = 5,        ///< The region's capacity is used up.
+    no_memory = 6,          ///< The file system under the region has no space left.
+    no_slot = 7,            ///< Every participant slot is taken.
+    busy = 8,               ///< A read-only reader gave up after bounded tries.
+    read_only = 9,          ///< The handle may not write.
+    unbalanced = 10,        ///< The transaction creates or destroys value outside mint and burn.
+    garbled = 11,           ///< A structure in the region or a file is not what it must be.
+    durability_lost = 12,   ///< A write or sync failed; durable commits are refused until restart.
+    not_attached = 13,      ///< The session has left or its world is closed.
+    wrong_thread = 14,      ///< A session was used on a thread that did not join.
+    nested = 15,            ///< A transaction was started inside a transaction.
+    // Tables.
+    not_found = 32,         ///< No row under that key or id.
+    exists = 33,            ///< A row under that key exists already.
+    stale_row = 34,         ///< The row was freed after its id was noted.
+    unknown_table = 35,     ///< No table with that id or name.
+    too_many_tables = 36,   ///< The table directory is full.
+    schema_mismatch = 37,   ///< A table of that name exists with another schema.
+    bad_schema = 38,        ///< The schema breaks a rule of shm/schema.hpp.
+    // Ledger.
+    unknown_account = 64,
+    unknown_asset = 65,
+    insufficient_funds = 66,
+    overflow = 67,          ///< An amount left the range of int64 minor units.
+    bad_amount = 68,        ///< Zero or negative where value must move.
+    same_account = 69,      ///< Source and target are one account.
+    not_authorised = 70,    ///< The actor may not mint or burn this asset.
+    // Files.
+    io_error = 96,          ///< The operating system refused a call; errno is in the log.
+    disk_full = 97,
+    lease_held = 98,        ///< Another keeper holds the lease.
+    lease_lost = 99,        ///< The fencing epoch moved on; this keeper must stop.
+    damaged = 100,          ///< A file's content fails its checks.
+    missing = 101,          ///< The manifest promises a file that is not there.
+    wrong_format = 102,     ///< Another format version or layout.
+    foreign = 103,          ///< The file is not Perdure's, or belongs to somebody else.
+};
+
+/// The category behind errc, so that a boost::system::error_code can carry one.
+const boost::system::error_category& category() noexcept;
+
+inline boost::system::error_code make_error_code(errc code) noexcept {
+    return {static_cast<int>(code), category()};
+}
+
+/// The enumerator's own spelling ("insufficient_funds"), "unknown" for a value outside the enum.
+std::string_view name(errc code) noexcept;
+
+/// One sentence for people: what it means and what to do about it.
+std::string_view remedy(errc code) noexcept;
+
+/// A value or the reason there is none. Trivially copyable where T is; ignoring it warns.
+template <class T = void>
+class [[nodiscard]] result : public boost::system::result<T, errc> {
+  public:
+    using boost::system::result<T, errc>::result;
+};
+
+[[noreturn]] void throw_exception_from_error(errc code, const boost::source_location& where);
+
+/// A refusal to start: open, attach, configuration, plugin load.
+class failure : public boost::system::system_error {
+  public:
+    /// @param what   the thing and the cause, e.g. "region /dev/shm/x: 4096 bytes, expected 1 GiB"
+    /// @param todo   the remedy, e.g. "remove the file; the world recovers from its journal"
+    failure(errc code, std::string what, std::string todo);
+
+    [[nodiscard]] errc reason() const noexcept { return reason_; }
+    [[nodiscard]] const std::string& thing() const noexcept { return thing_; }
+    [[nodiscard]] const std::string& todo() const noexcept { return todo_; }
+
+  private:
+    errc reason_;
+    std::string thing_;
+    std::string todo_;
+};
+
+/// Called by PERDURE_ASSERT: prints the broken invariant and aborts.
+[[noreturn]] void invariant_broken(const char* expression, const char* file, int line) noexcept;
+
+}  // namespace perdure
+
+template <>
+struct boost::system::is_error_code_enum<perdure::errc> : std::true_type {};
+
+#define PERDURE_ASSERT(expression) \
+    (__builtin_expect(!!(expression), 1) \
+         ? void() \
+         : ::perdure::invariant_broken(#expression, __FILE__, __LINE__))
+
+#if defined(PERDURE_SLOW_CHECKS)
+#define PERDURE_ASSERT_SLOW(expression) PERDURE_ASSERT(expression)
+#else
+#define PERDURE_ASSERT_SLOW(expression) void()
+#endif
+
+/// Evaluates a result, leaves the function with its error, else yields its value.
+#define PERDURE_TRY(expression) \
+    (__extension__({ \
+        auto&& perdure_try_ = (expression); \
+        if (__builtin_expect(!perdure_try_.has_value(), 0)) return perdure_try_.error(); \
+        *std::forward<decltype(perdure_try_)>(perdure_try_); \
+    }))
