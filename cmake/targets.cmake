@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# How a folder becomes a library, a test program a CTest, and all of it an installed package.
+# File lists are explicit: a source that no list names is refused by tests/tidy.py.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+# The same flags whatever the build type, without NDEBUG: assertions stay on in all of them.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g")
+add_compile_options(-msse4.2 -fno-omit-frame-pointer)
+if(PERDURE_SLOW_CHECKS)
+    add_compile_definitions(PERDURE_SLOW_CHECKS=1 _GLIBCXX_ASSERTIONS=1)
+endif()
+
+find_program(perdure_ccache ccache)
+if(perdure_ccache AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${perdure_ccache}")
+endif()
+
+# Everybody, users included, writes <perdure/shm/region.hpp>: inside the tree a link makes it so.
+set(perdure_include "${PROJECT_BINARY_DIR}/include")
+file(MAKE_DIRECTORY "${perdure_include}")
+file(CREATE_LINK "${PROJECT_SOURCE_DIR}" "${perdure_include}/perdure" SYMBOLIC)
+
+# Sets `variable` to those of the files that exist and says which do not.
+function(perdure_existing variable)
+    set(found)
+    foreach(file IN LISTS ARGN)
+        if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+            list(APPEND found "${file}")
+        else()
+            cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME folder)
+            message(STATUS "listed, not there: ${folder}/${file}")
+        endif()
+    endforeach()
+    set(${variable} "${found}" PARENT_SCOPE)
+endfunction()
+
+# perdure_library(folder SOURCES a.cpp... HEADERS a.hpp... [PUBLIC lib...] [PRIVATE lib...])
+#
+# Makes perdure_<folder>, installed, and perdure_<folder>_rigged: the same sources with crash points
+# and planted bugs compiled in (shm/crash_point.hpp). A rigged library links rigged ones only.
+function(perdure_library folder)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE")
+    perdure_existing(sources ${arg_SOURCES})
+    perdure_existing(headers ${arg_HEADERS})
+    list(TRANSFORM headers PREPEND "${perdure_include}/perdure/${folder}/")
+
+    if(NOT sources)
+        file(WRITE "${PROJECT_BINARY_DIR}/${folder}_empty.cpp" "")
+        set(sources "${PROJECT_BINARY_DIR}/${folder}_empty.cpp")
+    endif()
+
+    foreach(twin IN ITEMS "" "_rigged")
+        set(target "perdure_${folder}${twin}")
+        add_library(${target} STATIC ${sources})
+        target_include_directories(${target} PUBLIC "$<BUILD_INTERFACE:${perdure_include}>")
+        target_compile_features(${target} PUBLIC cxx_std_20)
+        target_link_libraries(${target} PRIVATE "$<BUILD_INTERFACE:perdure_warnings>")
+        foreach(scope IN ITEMS PUBLIC PRIVATE)
+            set(libraries ${arg_${scope}})
+            if(twin)
+                list(TRANSFORM libraries REPLACE "^(perdure_.*)$" "\\1_rigged")
+            endif()
+            target_link_libraries(${target} ${scope} ${libraries})
+        endforeach()
+    endforeach()
+
+    target_sources(perdure_${folder} PUBLIC FILE_SET HEADERS
+        BASE_DIRS "${perdure_include}" FILES ${headers})
+    set_target_properties(perdure_${folder} PROPERTIES EXPORT_NAME ${folder})
+    set_property(GLOBAL APPEND PROPERTY perdure_libraries perdure_${folder})
+
+    target_compile_definitions(perdure_${folder}_rigged PUBLIC PERDURE_RIG=1)
+    if(NOT PERDURE_TESTS)
+        set_target_properties(perdure_${folder}_rigged PROPERTIES EXCLUDE_FROM_ALL ON)
+    endif()
+endfunction()
+
+# perdure_test(name LABELS label... SOURCES a.cpp... [LIBS lib...] [ARGS arg...] [TIMEOUT seconds]
+#              [SERIAL])
+#
+# LABELS: fast (all of them under a minute), crash, fault, system, install, model, soak, torture.
+# A test finds the command in $PERDURE_BIN and the rigged one in $PERDURE_RIGGED_BIN.
+function(perdure_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "LABELS;SOURCES;LIBS;ARGS")
+    perdure_existing(sources ${arg_SOURCES})
+    list(LENGTH sources found)
+    list(LENGTH arg_SOURCES wanted)
+    if(NOT found EQUAL wanted)
+        return()
+    endif()
+    if(NOT arg_LABELS)
+        message(FATAL_ERROR "perdure_test(${name}): a test needs LABELS")
+    endif()
+
+    add_executable(${name}_test ${sources})
+    target_compile_definitions(${name}_test PRIVATE "BOOST_TEST_DYN_LINK=")
+    target_link_libraries(${name}_test PRIVATE
+        perdure_warnings ${arg_LIBS} Boost::unit_test_framework Threads::Threads)
+    add_test(NAME ${name} COMMAND ${name}_test ${arg_ARGS})
+    perdure_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_SERIAL}")
+endfunction()
+
+# What every test has, a program's or a script's alike.
+function(perdure_test_properties name labels timeout serial)
+    if(NOT timeout)
+        set(timeout 300)
+    endif()
+    set(bin "${PROJECT_BINARY_DIR}/bin")
+    set(environment
+        "PERDURE_BIN=${bin}/perdure"
+        "PERDURE_RIGGED_BIN=${bin}/perdure_rigged"
+        "PERDURE_SOURCE=${PROJECT_SOURCE_DIR}"
+        "PERDURE_BUILD=${PROJECT_BINARY_DIR}"
+        "ASAN_OPTIONS=detect_leaks=1:abort_on_error=1"
+        "UBSAN_OPTIONS=print_stacktrace=1")
+    set_tests_properties(${name} PROPERTIES
+        LABELS "${labels}" TIMEOUT ${timeout} ENVIRONMENT "${environment}")
+    if(serial)
+        set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+    endif()
+endfunction()
+
+# perdure::perdure: all folders behind one name, the same inside the tree and installed.
+function(perdure_install)
+    get_property(libraries GLOBAL PROPERTY perdure_libraries)
+    add_library(perdure_perdure INTERFACE)
+    add_library(perdure::perdure ALIAS perdure_perdure)
+    set_target_properties(perdure_perdure PROPERTIES EXPORT_NAME perdure)
+    target_link_libraries(perdure_perdure INTERFACE ${libraries})
+
+    set(package "${CMAKE_INSTALL_LIBDIR}/cmake/perdure")
+    install(TARGETS ${libraries} perdure_perdure EXPORT perdure_targets
+        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+        FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+    install(EXPORT perdure_targets NAMESPACE perdure:: DESTINATION "${package}")
+    if(TARGET perdure)
+        install(TARGETS perdure RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+    endif()
+
+    # The face users include, one step above the folders.
+    set(face "${PROJECT_BINARY_DIR}/face")
+    file(WRITE "${face}/perdure/world.hpp"
+        "// SPDX-License-Identifier: Apache-2.0\n#pragma once\n#include <perdure/core/world.hpp>\n")
+    target_include_directories(perdure_perdure INTERFACE "$<BUILD_INTERFACE:${face}>")
+    if(EXISTS "${PROJECT_SOURCE_DIR}/core/world.hpp")
+        install(FILES "${face}/perdure/world.hpp"
+            DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/perdure")
+    endif()
+
+    configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/config.cmake.in"
+        "${PROJECT_BINARY_DIR}/perdure-config.cmake" INSTALL_DESTINATION "${package}")
+    write_basic_package_version_file("${PROJECT_BINARY_DIR}/perdure-config-version.cmake"
+        COMPATIBILITY SameMinorVersion)
+    install(FILES "${PROJECT_BINARY_DIR}/perdure-config.cmake"
+        "${PROJECT_BINARY_DIR}/perdure-config-version.cmake" DESTINATION "${package}")
+endfunction()

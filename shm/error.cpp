@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <perdure/shm/error.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+namespace perdure {
+namespace {
+
+struct entry {
+    std::string_view name;
+    std::string_view remedy;
+};
+
+/// No default: a new enumerator without its words is a warning, and an error in the ci preset.
+entry describe(errc code) noexcept {
+    switch (code) {
+        case errc::conflict:
+            return {"conflict", "Another transaction holds what this one needs; run it again."};
+        case errc::stalled:
+            return {"stalled",
+                    "A wait reached its deadline; `perdure status` names who is waited for."};
+        case errc::forked:
+            return {"forked",
+                    "This handle was inherited through fork(); open the world in the child."};
+        case errc::transaction_too_large:
+            return {"transaction_too_large",
+                    "More rows or bytes than one transaction may touch; split it."};
+        case errc::region_full:
+            return {"region_full",
+                    "The region's capacity is used up; raise `region.capacity` and restart."};
+        case errc::no_memory:
+            return {"no_memory",
+                    "The file system under the region is full; free space or move "
+                    "`region.directory`."};
+        case errc::no_slot:
+            return {"no_slot",
+                    "Every participant slot is taken; end a session before you join another."};
+        case errc::busy:
+            return {"busy", "The rows kept changing; read again, or attach with write access."};
+        case errc::read_only:
+            return {"read_only", "This handle may not write; open the world with write access."};
+        case errc::unbalanced:
+            return {"unbalanced",
+                    "The transaction creates or destroys value; only mint and burn may."};
+        case errc::garbled:
+            return {"garbled",
+                    "Something in the region or a file is not what it must be; run `perdure "
+                    "verify`."};
+        case errc::durability_lost:
+            return {"durability_lost",
+                    "A write or sync failed; mend the disk, then restart the keeper."};
+        case errc::not_attached:
+            return {"not_attached", "The session has left or its world is closed; join again."};
+        case errc::wrong_thread:
+            return {"wrong_thread", "A session stays on the thread that joined; join on this one."};
+        case errc::nested:
+            return {"nested", "A transaction is open already; do this work inside it."};
+        case errc::not_found:
+            return {"not_found", "No row under that key or id."};
+        case errc::exists:
+            return {"exists", "A row under that key exists already; use it or choose another key."};
+        case errc::stale_row:
+            return {"stale_row", "The row was freed after its id was noted; look it up again."};
+        case errc::unknown_table:
+            return {"unknown_table", "No table of that id or name; declare it first."};
+        case errc::too_many_tables:
+            return {"too_many_tables", "The table directory is full; docs/limits.md has its size."};
+        case errc::schema_mismatch:
+            return {"schema_mismatch",
+                    "A table of that name has another schema; use its version or another name."};
+        case errc::bad_schema:
+            return {"bad_schema", "The schema breaks a rule that shm/schema.hpp lists."};
+        case errc::unknown_account:
+            return {"unknown_account", "No such account; open it first."};
+        case errc::unknown_asset:
+            return {"unknown_asset", "No such asset; create it first."};
+        case errc::insufficient_funds:
+            return {"insufficient_funds", "The source holds less than the amount."};
+        case errc::overflow:
+            return {"overflow", "The amount leaves the range of 64-bit minor units; split it."};
+        case errc::bad_amount:
+            return {"bad_amount", "Amounts that move are above zero."};
+        case errc::same_account:
+            return {"same_account", "Source and target are one account; name two."};
+        case errc::not_authorised:
+            return {"not_authorised", "The actor may not mint or burn this asset; ask its issuer."};
+        case errc::io_error:
+            return {"io_error", "The operating system refused a call; the log has its errno."};
+        case errc::disk_full:
+            return {"disk_full", "The disk is full; free space, then restart the keeper."};
+        case errc::lease_held:
+            return {"lease_held", "Another keeper serves this world; stop it or stand by."};
+        case errc::lease_lost:
+            return {"lease_lost", "Another keeper took over; this one must stop."};
+        case errc::damaged:
+            return {"damaged", "A file fails its checks; run `perdure verify` and restore it."};
+        case errc::missing:
+            return {"missing", "The manifest promises a file that is not there; restore it."};
+        case errc::wrong_format:
+            return {"wrong_format",
+                    "Another format version or layout; use the build that wrote it."};
+        case errc::foreign:
+            return {"foreign",
+                    "The file is not Perdure's or belongs to another user; check path and owner."};
+    }
+    return {"unknown", "Not an error code of this build."};
+}
+
+class perdure_category final : public boost::system::error_category {
+  public:
+    constexpr perdure_category() noexcept : error_category(0x70657264757265ULL) {}
+
+    [[nodiscard]] const char* name() const noexcept override { return "perdure"; }
+
+    [[nodiscard]] std::string message(int code) const override {
+        return std::string(remedy(static_cast<errc>(code)));
+    }
+};
+
+constexpr perdure_category the_category;
+
+}  // namespace
+
+const boost::system::error_category& category() noexcept { return the_category; }
+
+std::string_view name(errc code) noexcept { return describe(code).name; }
+
+std::string_view remedy(errc code) noexcept { return describe(code).remedy; }
+
+void throw_exception_from_error(errc code, const boost::source_location& where) {
+    throw boost::system::system_error(boost::system::error_code(make_error_code(code), &where));
+}
+
+failure::failure(errc code, std::string what, std::string todo)
+    : system_error(make_error_code(code), what + "; " + todo),
+      reason_(code),
+      thing_(std::move(what)),
+      todo_(std::move(todo)) {}
+
+void invariant_broken(const char* expression, const char* file, int line) noexcept {
+    static_cast<void>(
+        std::fprintf(stderr, "perdure: broken invariant: %s (%s:%d)\n", expression, file, line));
+    std::abort();
+}
+
+}  // namespace perdure
