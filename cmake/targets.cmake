@@ -83,6 +83,7 @@ endfunction()
 # perdure_test(name LABELS label... SOURCES a.cpp... [LIBS lib...] [ARGS arg...] [TIMEOUT seconds]
 #              [SERIAL])
 #
+# The target fast_tests builds those labelled fast.
 # LABELS: fast (all of them under a minute), crash, fault, system, install, model, soak, torture.
 # A test finds the command in $PERDURE_BIN and the rigged one in $PERDURE_RIGGED_BIN.
 function(perdure_test name)
@@ -102,6 +103,9 @@ function(perdure_test name)
     target_link_libraries(${name}_test PRIVATE
         perdure_warnings ${arg_LIBS} Boost::unit_test_framework Threads::Threads)
     add_test(NAME ${name} COMMAND ${name}_test ${arg_ARGS})
+    if("fast" IN_LIST arg_LABELS)
+        add_dependencies(fast_tests ${name}_test)
+    endif()
     perdure_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_SERIAL}")
 endfunction()
 
