@@ -208,7 +208,7 @@ result<> file::sync() {
     if (failed_) return errc::durability_lost;
     int answer = system_->calls_.sync(descriptor_);
 #if defined(PERDURE_RIG)
-    if (answer < 0 && planted(bug::retry_after_failed_sync)) {
+    if (answer < 0 && shm::planted(shm::bug::retry_after_failed_sync)) {
         answer = system_->calls_.sync(descriptor_);
     }
 #endif
