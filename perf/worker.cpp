@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The worker's side of harness.hpp.
+#include "harness.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <vector>
+
+namespace perdure::perf {
+namespace {
+
+/// Prime, so that work done every so many operations (trimming, wrapping) does not hide between
+/// the samples.
+constexpr std::uint64_t sample_stride = 61;
+
+class worker {
+  public:
+    worker(control_page& page, std::size_t place)
+        : page_(page), mine_(page.workers[place]), store_(make_engine(page.plan.engine)) {}
+
+    void run() {
+        const worker_order& order = mine_.order;
+        if (order.what == task::attach) return attach();
+        store_->open(page_.plan);
+        if (order.what == task::hold) return hold();
+        store_->warm();
+        payment_source source(order.how, page_.plan.accounts, order.number);
+        if (order.what == task::take_over) return take_over();
+        report_ready();
+        while (now() == phase::waiting) doze();
+        switch (order.what) {
+            case task::pay:
+                return repeat([&] { store_->pay(source.next()); });
+            case task::read:
+                return repeat([&] { sink_ = store_->read(source.next_account()).balance; });
+            case task::pay_durably:
+                return pay_durably(source);
+            case task::pay_then_hold:
+                return pay_then_hold(source);
+            default:
+                throw engine_failure("a worker without a task");
+        }
+    }
+
+  private:
+    phase now() const noexcept {
+        return static_cast<phase>(page_.now.load(std::memory_order_acquire));
+    }
+
+    static void doze() noexcept {
+        const timespec little{0, 50'000};
+        nanosleep(&little, nullptr);
+    }
+
+    void report_ready() noexcept { mine_.ready.store(1, std::memory_order_release); }
+
+    void count(std::uint64_t operations) noexcept {
+        mine_.operations.fetch_add(operations, std::memory_order_relaxed);
+    }
+
+    template <class Operation>
+    void timed(Operation&& operation) {
+        const bool measured = now() == phase::measuring;
+        if (measured && !was_measured_) mine_.latency = histogram{};
+        was_measured_ = measured;
+        const std::uint64_t started = nanoseconds_now();
+        operation();
+        if (measured) mine_.latency.add(nanoseconds_now() - started);
+    }
+
+    template <class Operation>
+    void repeat(Operation operation) {
+        while (now() != phase::ended) stride(operation);
+    }
+
+    template <class Operation>
+    void stride(Operation& operation) {
+        timed(operation);
+        for (std::uint64_t i = 1; i < sample_stride; ++i) operation();
+        count(sample_stride);
+    }
+
+    void pay_durably(payment_source& source) {
+        std::vector<payment> batch(mine_.order.batch);
+        while (now() != phase::ended) {
+            for (payment& one : batch) one = source.next();
+            timed([&] { store_->pay_durably(batch); });
+            count(batch.size());
+        }
+    }
+
+    void pay_then_hold(payment_source& source) {
+        auto operation = [&] { store_->pay(source.next()); };
+        while (mine_.wanted.load(std::memory_order_acquire) == 0) {
+            if (now() == phase::ended) return;
+            stride(operation);
+        }
+        store_->hold(source.next_account(), [&] {
+            mine_.holding.store(1, std::memory_order_release);
+            while (now() != phase::ended) doze();
+        });
+    }
+
+    void hold() {
+        store_->hold(0, [&] {
+            report_ready();
+            mine_.holding.store(1, std::memory_order_release);
+            while (now() != phase::ended) doze();
+        });
+    }
+
+    void take_over() {
+        store_->pay({0, 1, 1});
+        report_ready();
+        for (std::uint32_t round = 1;; ++round) {
+            while (page_.round.load(std::memory_order_acquire) < round) {
+                if (now() == phase::ended) return;
+                doze();
+            }
+            const pid_t victim = page_.victim.load(std::memory_order_relaxed);
+            const std::uint64_t started = nanoseconds_now();
+            kill(victim, SIGKILL);
+            store_->pay({0, 1, 1});
+            mine_.latency.add(nanoseconds_now() - started);
+            count(1);
+        }
+    }
+
+    void attach() {
+        const std::uint64_t started = nanoseconds_now();
+        store_->open(page_.plan);
+        mine_.latency.add(nanoseconds_now() - started);
+        if (store_->read(0).balance <= 0) throw engine_failure("account 0 is not there");
+        count(1);
+        report_ready();
+    }
+
+    control_page& page_;
+    worker_page& mine_;
+    std::unique_ptr<engine> store_;
+    bool was_measured_ = false;
+    volatile std::int64_t sink_ = 0;
+};
+
+}  // namespace
+
+int worker_main(int argc, char** argv) {
+    if (argc != 4) return 2;
+    const int file = std::atoi(argv[2]);
+    const auto place = static_cast<std::size_t>(std::atoi(argv[3]));
+    void* const at =
+        mmap(nullptr, sizeof(control_page), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (at == MAP_FAILED || place >= control_page::workers_max) return 2;
+    close(file);
+    auto& page = *static_cast<control_page*>(at);
+    try {
+        worker(page, place).run();
+        return 0;
+    } catch (const std::exception& error) {
+        std::snprintf(page.workers[place].failure, sizeof(worker_page::failure), "%s",
+                      error.what());
+        return 1;
+    }
+}
+
+}  // namespace perdure::perf
