@@ -119,10 +119,14 @@ struct boost::system::is_error_code_enum<perdure::errc> : std::true_type {};
 #define PERDURE_ASSERT_SLOW(expression) void()
 #endif
 
-/// Evaluates a result, leaves the function with its error, else yields its value.
-#define PERDURE_TRY(expression) \
+/// Evaluates a result, leaves the function with its error, else yields its value. The counter gives
+/// each use a name of its own, so that one may stand inside another.
+#define PERDURE_TRY(expression) PERDURE_TRY_COUNTED(expression, __COUNTER__)
+#define PERDURE_TRY_COUNTED(expression, count) PERDURE_TRY_NAMED(expression, count)
+#define PERDURE_TRY_NAMED(expression, count) PERDURE_TRY_INTO(expression, perdure_try_##count)
+#define PERDURE_TRY_INTO(expression, tried) \
     (__extension__({ \
-        auto&& perdure_try_ = (expression); \
-        if (__builtin_expect(!perdure_try_.has_value(), 0)) return perdure_try_.error(); \
-        *std::forward<decltype(perdure_try_)>(perdure_try_); \
+        auto&& tried = (expression); \
+        if (__builtin_expect(!tried.has_value(), 0)) return tried.error(); \
+        *std::forward<decltype(tried)>(tried); \
     }))

@@ -8,10 +8,11 @@
 #include <perdure/shm/error.hpp>
 
 #include <boost/test/unit_test.hpp>
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
-#include <regex>
 #include <set>
 #include <string>
 #include <sys/resource.h>
@@ -32,11 +33,15 @@ std::vector<std::pair<std::string, int>> enumerators() {
     BOOST_REQUIRE_MESSAGE(source != nullptr, "run through ctest: PERDURE_SOURCE is not set");
     std::ifstream header(std::string(source) + "/shm/error.hpp");
     BOOST_REQUIRE(header.is_open());
-    const std::regex pattern(R"(^\s+([a-z_]+) = (\d+),)");
     std::vector<std::pair<std::string, int>> found;
-    std::smatch match;
     for (std::string line; std::getline(header, line);) {
-        if (std::regex_search(line, match, pattern)) found.emplace_back(match[1], stoi(match[2]));
+        char spelling[40] = {};
+        int number = 0;
+        char after = 0;
+        if (std::sscanf(line.c_str(), " %39[a-z_] = %d%c", spelling, &number, &after) == 3 &&
+            after == ',') {
+            found.emplace_back(spelling, number);
+        }
     }
     return found;
 }
@@ -46,7 +51,7 @@ result<std::uint64_t> half(std::uint64_t n) {
     return n / 2;
 }
 
-result<std::uint64_t> quarter(std::uint64_t n) { return half(PERDURE_TRY(half(n))); }
+result<std::uint64_t> quarter(std::uint64_t n) { return PERDURE_TRY(half(PERDURE_TRY(half(n)))); }
 
 result<> only_even(std::uint64_t n) {
     PERDURE_TRY(half(n));
