@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// transaction::commit, store by store in the order of docs/model/tx.pml.
+#include <algorithm>
+#include <perdure/shm/crash_point.hpp>
+#include <perdure/shm/crc32c.hpp>
+#include <perdure/shm/transaction.hpp>
+
+namespace perdure::shm {
+namespace {
+
+constexpr std::size_t headers_bytes = sizeof(record_header) + sizeof(transaction_header);
+
+bool is_live(const std::byte* row) noexcept {
+    row_header header;
+    std::memcpy(&header, row, sizeof header);
+    return header.live == 1;
+}
+
+std::uint64_t word_in(const std::byte* row, std::uint32_t index) noexcept {
+    std::uint64_t value = 0;
+    std::memcpy(&value, row + index * 8, 8);
+    return value;
+}
+
+void append(std::vector<std::byte>& target, const void* bytes, std::size_t count) {
+    const auto* from = static_cast<const std::byte*>(bytes);
+    target.insert(target.end(), from, from + count);
+}
+
+/// Per group, what the rows gained; a transaction touches few groups.
+class group_sums {
+  public:
+    void add(const std::byte* row, const balance_rule& rule, int direction) {
+        std::int64_t value = 0;
+        std::uint32_t group = 0;
+        std::memcpy(&value, row + rule.offset, 8);
+        std::memcpy(&group, row + rule.group_offset, 4);
+        if (value == 0) return;
+        auto* sum = place(group);
+        *sum += static_cast<__int128>(value) * rule.sign * direction;
+    }
+    [[nodiscard]] bool is_zero() const noexcept {
+        return std::all_of(sums_.begin(), sums_.begin() + used_, [](const auto& each) {
+                   return each.sum == 0;
+               }) &&
+               std::all_of(more_.begin(), more_.end(),
+                           [](const auto& each) { return each.sum == 0; });
+    }
+
+  private:
+    struct group_sum {
+        std::uint32_t group;
+        __int128 sum;
+    };
+    __int128* place(std::uint32_t group) {
+        for (std::uint32_t i = 0; i < used_; ++i) {
+            if (sums_[i].group == group) return &sums_[i].sum;
+        }
+        for (auto& each : more_) {
+            if (each.group == group) return &each.sum;
+        }
+        if (used_ < sums_.size()) {
+            sums_[used_] = {group, 0};
+            return &sums_[used_++].sum;
+        }
+        more_.push_back({group, 0});
+        return &more_.back().sum;
+    }
+    std::array<group_sum, 4> sums_;
+    std::uint32_t used_ = 0;
+    std::vector<group_sum> more_;
+};
+
+}  // namespace
+
+result<> transaction::check_balance() noexcept {
+    group_sums sums;
+    for (const auto& each : entries_) {
+        if (each.table == 0) continue;
+        const auto& rules = shapes_[each.table].rules;
+        if (rules.empty()) continue;
+        const auto* before = image_of(each);
+        const auto* after = copy_of(each);
+        for (const auto& rule : rules) {
+            if (is_live(before)) sums.add(before, rule, -1);
+            if (is_live(after)) sums.add(after, rule, 1);
+        }
+    }
+    if (!sums.is_zero()) return errc::unbalanced;
+    return {};
+}
+
+void transaction::append_changes(entry& each) noexcept {
+    const auto* before = image_of(each);
+    const auto* after = copy_of(each);
+    const bool lived = is_live(before);
+    const bool lives = is_live(after);
+    const std::uint32_t words = each.bytes / 8;
+    for (std::uint32_t first = 0; first < words; first += change_words_max) {
+        const std::size_t at = record_.size();
+        change_header change{static_cast<std::uint16_t>(each.table),
+                             static_cast<std::uint16_t>(first), 0, each.row, word_in(before, 0)};
+        append(record_, &change, sizeof change);
+        const std::uint32_t end = std::min(words, first + change_words_max);
+        for (std::uint32_t i = std::max(first, 1U); i < end; ++i) {
+            // Behind the header a row that is not live has no logical content.
+            const bool header = i < sizeof(row_header) / 8;
+            const auto was = header || lived ? word_in(before, i) : 0;
+            const auto is = header || lives ? word_in(after, i) : 0;
+            if (was == is) continue;
+            change.mask |= 1U << (i - first);
+            const std::uint64_t difference = is - was;
+            append(record_, &difference, 8);
+        }
+        if (change.mask == 0) {
+            record_.resize(at);
+            continue;
+        }
+        std::memcpy(record_.data() + at, &change, sizeof change);
+        each.changed = true;
+        ++change_count_;
+    }
+}
+
+result<> transaction::build_record() noexcept {
+    change_count_ = 0;
+    record_.resize(headers_bytes);
+    if (keyed_) append(record_, &key_, sizeof key_);
+    append(record_, events_.data(), events_.size());
+    for (auto& each : entries_) {
+        if (each.table != 0) append_changes(each);
+    }
+    record_.resize((record_.size() + record_alignment - 1) / record_alignment * record_alignment);
+    if (record_.size() > record_bytes_max(*where_)) return errc::transaction_too_large;
+    transaction_header header{};
+    header.flags = keyed_ ? std::uint16_t{keyed} : std::uint16_t{0};
+    header.events = static_cast<std::uint16_t>(event_count_);
+    header.wall_ns = where_->waits().wall_ns();
+    header.world_time = peek(where_->header().world_time.value);
+    header.changes = change_count_;
+    header.incarnation = static_cast<std::uint32_t>(where_->geometry().incarnation);
+    std::memcpy(record_.data() + sizeof(record_header), &header, sizeof header);
+    return {};
+}
+
+void transaction::write_back() noexcept {
+    for (const auto& each : entries_) {
+        PERDURE_CRASH_POINT("commit.store");
+        const std::uint32_t skip = each.table != 0 ? sizeof(std::uint64_t) : 0;  // The LSN: stamp().
+        copy_in(where_->at<std::byte>(each.at + skip), copy_of(each) + skip, each.bytes - skip);
+    }
+    if (planted(bug::store_before_undo)) step(slot_->undo_used, undo_used_);
+}
+
+void transaction::stamp(std::uint64_t lsn) noexcept {
+    for (const auto& each : entries_) {
+        if (!each.changed) continue;
+        PERDURE_CRASH_POINT("commit.stamp");
+        put(*where_->at<std::uint64_t>(each.at), lsn);
+    }
+    record_header header{};
+    header.lsn = lsn;
+    header.bytes = static_cast<std::uint32_t>(record_.size());
+    std::memcpy(record_.data(), &header, sizeof header);
+    const std::uint32_t crc = record_crc(record_);
+    std::memcpy(record_.data() + sizeof header, &crc, sizeof crc);
+}
+
+result<> transaction::lock_ring() noexcept {
+    auto& lock = where_->header().producer.lock;
+    const bool first = held_ == 0;
+    if (first) {
+        open_ = true;
+        PERDURE_CRASH_POINT("commit.active");
+        step(slot_->active, 1);
+    }
+    PERDURE_CRASH_POINT("commit.ring_lock");
+    for (int turn = 0;; ++turn) {
+        std::uint64_t seen = peek(lock);
+        if (seen == 0 && word(lock).compare_exchange_strong(seen, self_->owner())) break;
+        where_->waits().pause();
+        if (turn % 256 != 255 || seen == 0) continue;
+        // Its holder waits for nothing, so waiting here cannot close a circle; dead, it is repaired.
+        if (seen > where_->geometry().slot_count) return errc::garbled;
+        if (try_repair(*where_, static_cast<std::uint32_t>(seen - 1)) == life::unusable) {
+            return errc::garbled;
+        }
+        where_->waits().wait(*reinterpret_cast<const std::uint32_t*>(&lock),
+                             static_cast<std::uint32_t>(seen), std::chrono::microseconds(50));
+    }
+    if (first && !planted(bug::gate_ignored) && !gate_lets(*where_, self_->owner())) {
+        PERDURE_CRASH_POINT("commit.ring_unlock");
+        step(lock, 0);
+        return fail(rerun::gate);
+    }
+    return {};
+}
+
+result<receipt> transaction::commit_derived() noexcept {
+    write_back();
+    if (!reads_.validate()) {
+        roll_back();
+        return fail(rerun::stale);
+    }
+    PERDURE_CRASH_POINT("commit.derived");
+    step(slot_->undo_used, 0);  // Nothing is journaled, so this is the commit point.
+    close(true);
+    return receipt{0, where_->geometry().incarnation};
+}
+
+result<receipt> transaction::commit_journaled() noexcept {
+    auto& lock = where_->header().producer.lock;
+    if (planted(bug::reads_validated_first) && !reads_.validate()) {
+        roll_back();
+        return fail(rerun::stale);
+    }
+    write_back();
+    if (const auto locked = lock_ring(); !locked) {
+        roll_back();
+        return locked.error();
+    }
+    const auto place = claim(*where_, self_->slot(), static_cast<std::uint32_t>(record_.size()));
+    PERDURE_CRASH_POINT("commit.ring_unlock");
+    step(lock, 0);
+    if (!place) {
+        roll_back();
+        return place.error() == errc::stalled ? fail(rerun::ring_full) : place.error();
+    }
+    // Here and not before the claim, so that LSN order is dependency order.
+    if (!planted(bug::reads_validated_first) && !reads_.validate()) {
+        PERDURE_ASSERT(undo_all(*where_, self_->slot()).has_value());
+        PERDURE_CRASH_POINT("stale.undo_void");
+        step(slot_->undo_used, 0);
+        void_claim(*where_, self_->slot(), place->position);
+        PERDURE_CRASH_POINT("stale.claim");
+        step(slot_->claim, no_claim);
+        close(true);
+        return fail(rerun::stale);
+    }
+    stamp(place->lsn);
+    if (planted(bug::release_before_publish)) release_held(*where_, self_->slot());
+    publish(*where_, self_->slot(), *place, record_);
+    if (planted(bug::claim_dropped_before_undo)) step(slot_->claim, no_claim);
+    // The undo is void before the claim is forgotten: a death in between must not be undone.
+    PERDURE_CRASH_POINT("commit.undo_void");
+    step(slot_->undo_used, 0);
+    PERDURE_CRASH_POINT("commit.claim");
+    step(slot_->claim, no_claim);
+    close(true);
+    return receipt{place->lsn, where_->geometry().incarnation};
+}
+
+result<receipt> transaction::commit() noexcept {
+    result<> ready;
+    if (why_ != rerun::none) ready = errc::conflict;
+    if (ready) ready = check_balance();
+    if (ready) ready = build_record();
+    if (ready && !reads_.validate()) ready = fail(rerun::stale);  // A first look.
+    if (!ready) {
+        roll_back();
+        return ready.error();
+    }
+    if (change_count_ != 0 || event_count_ != 0 || keyed_) return commit_journaled();
+    if (!entries_.empty()) return commit_derived();
+    roll_back();
+    return receipt{0, where_->geometry().incarnation};
+}
+
+}  // namespace perdure::shm

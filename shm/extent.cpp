@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <perdure/shm/extent.hpp>
+#include <perdure/shm/schema_format.hpp>
+
+namespace perdure::shm {
+
+void lay_descriptor(table_descriptor& table, std::uint32_t row_bytes, std::uint32_t flags,
+                    std::uint32_t key_at) noexcept {
+    table = {};
+    table.state = static_cast<std::uint32_t>(table_state::ready);
+    table.row_bytes = row_bytes;
+    table.flags = flags;
+    table.key_at = key_at;
+    table.rows_per_page = page_bytes / row_bytes;
+    table.page_magic = page_magic_of(table.rows_per_page);
+}
+
+void lay_schemas(region& where) noexcept {
+    auto& table = where.descriptor(schemas_table);
+    lay_descriptor(table, sizeof(schema_row), 0, 0);
+    table.row_high = table_count;
+    const std::uint64_t pages = (table_count + table.rows_per_page - 1) / table.rows_per_page;
+    const auto extents = static_cast<std::uint32_t>((pages + extent_pages - 1) / extent_pages);
+    auto& next = where.header().page_next.value;
+    table.root_page = static_cast<std::uint32_t>(next);
+    const auto leaf = static_cast<std::uint32_t>(next + 1);
+    where.at<std::uint32_t>(where.page_at(table.root_page))[0] = leaf;
+    for (std::uint32_t i = 0; i < extents; ++i) {
+        where.at<std::uint32_t>(where.page_at(leaf))[i] = leaf + 1 + i * extent_pages;
+    }
+    next += 2 + static_cast<std::uint64_t>(extents) * extent_pages;
+    // The first row describes the table itself, so that readers need no exception for it.
+    auto& self = *where.at<schema_row>(locate(where, schemas_table, schemas_table));
+    self.header.live = 1;
+    self.name = {'s', 'c', 'h', 'e', 'm', 'a', 's'};
+    self.version = 1;
+    self.row_bytes = sizeof(schema_row);
+}
+
+}  // namespace perdure::shm

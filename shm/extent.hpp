@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where a row lies: table descriptor -> root page -> leaf page -> extent of 32 pages -> row.
+//
+// Promise     An offset that locate() answers lies inside committed memory, whatever the directory
+//             pages hold; 0 means that no such row was ever handed out.
+// Death       Directory pages change only inside transactions (table.cpp).
+// Threads     Any; the directory may be read beside a writer, an entry is one word.
+// Format      docs/formats/region.md#tables
+#pragma once
+
+#include <perdure/shm/region.hpp>
+
+namespace perdure::shm {
+
+inline constexpr std::uint32_t directory_fan = page_bytes / sizeof(std::uint32_t);
+
+/// Page of the table, counted from its first row, that holds `row`.
+inline std::uint64_t page_of_row(const table_descriptor& table, std::uint64_t row) noexcept {
+    if (table.page_magic == 0) return row;
+    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(row) * table.page_magic) >>
+                                      64);
+}
+
+/// Exact for every row below 2^48: the magic is rounded up by less than rows_per_page.
+constexpr std::uint64_t page_magic_of(std::uint32_t rows_per_page) noexcept {
+    if (rows_per_page == 1) return 0;
+    return ~0ULL / rows_per_page + 1;
+}
+
+/// Region offset of the row, 0 when the table has none of that number.
+inline std::uint64_t locate(const region& where, std::uint32_t table, std::uint64_t row) noexcept {
+    const auto& d = where.descriptor(table);
+    if (row >= 1ULL << 48 || d.rows_per_page == 0) return 0;
+    const std::uint64_t page = page_of_row(d, row);
+    const std::uint64_t extent = page / extent_pages;
+    const std::uint64_t committed = peek(where.header().committed_bytes.value);
+    const std::uint64_t root = where.page_at(peek(d.root_page));
+    if (extent >= directory_fan * directory_fan || peek(d.root_page) == 0 ||
+        root + page_bytes > committed) {
+        return 0;
+    }
+    const auto leaf_page = peek(where.at<std::uint32_t>(root)[extent / directory_fan]);
+    const std::uint64_t leaf = where.page_at(leaf_page);
+    if (leaf_page == 0 || leaf + page_bytes > committed) return 0;
+    const auto first = peek(where.at<std::uint32_t>(leaf)[extent % directory_fan]);
+    const std::uint64_t at = where.page_at(first + page % extent_pages);
+    if (first == 0 || at + page_bytes > committed) return 0;
+    return at + (row - page * d.rows_per_page) * d.row_bytes;
+}
+
+/// Fills a descriptor for a table without rows.
+void lay_descriptor(table_descriptor& table, std::uint32_t row_bytes, std::uint32_t flags,
+                    std::uint32_t key_at) noexcept;
+
+/// Gives a fresh region the table of schemas, table 1, with all its rows.
+/// Requires: nobody else can see the region yet.
+void lay_schemas(region& where) noexcept;
+
+}  // namespace perdure::shm

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <bit>
+#include <perdure/shm/hash_index.hpp>
+
+namespace perdure::shm {
+namespace {
+
+constexpr std::uint64_t row_mask = (1ULL << 48) - 1;
+constexpr std::uint64_t entries_at_load_70 = 49;  // Of ten buckets' 70 places.
+constexpr int chain_max = 64;                     // A longer chain is a garbled one.
+
+constexpr std::uint64_t tag_of(std::uint64_t hash) noexcept {
+    return hash & ~row_mask;
+}
+constexpr std::uint64_t entry_of(std::uint64_t hash, std::uint64_t row) noexcept {
+    return tag_of(hash) | (row + 1);
+}
+constexpr std::uint64_t row_in(std::uint64_t entry) noexcept {
+    return (entry & row_mask) - 1;
+}
+
+/// Bucket of a hash while there are `count` of them.
+constexpr std::uint64_t bucket_of(std::uint64_t hash, std::uint64_t count) noexcept {
+    const auto bits = std::bit_width(count - 1);
+    std::uint64_t number = hash & ((1ULL << bits) - 1);
+    if (number >= count) number &= (1ULL << (bits - 1)) - 1;
+    return number;
+}
+
+bool is_responsible(const bucket& seen, std::uint64_t number, std::uint64_t hash) noexcept {
+    return seen.level < 48 && (hash & ((1ULL << seen.level) - 1)) == number;
+}
+
+struct index_tables {
+    std::uint32_t buckets;
+    std::uint32_t overflow;
+};
+
+result<index_tables> tables_of(const region& where, std::uint32_t table) noexcept {
+    if (table == 0 || table >= table_count) return errc::unknown_table;
+    const auto index = where.descriptor(table).index;
+    if (index == 0 || index >= table_count) return errc::unknown_table;
+    const auto overflow = where.descriptor(index).overflow;
+    if (overflow == 0 || overflow >= table_count) return errc::garbled;
+    return index_tables{index, overflow};
+}
+
+/// The key in a row, read beside writers: a hint unless the row is known to stand still.
+bool has_key(const region& where, std::uint32_t table, std::uint64_t row,
+             const row_key& key) noexcept {
+    const std::uint64_t at = locate(where, table, row);
+    if (at == 0) return false;
+    const auto* place = where.at<std::uint64_t>(at + where.descriptor(table).key_at);
+    return peek(place[0]) == key.high && peek(place[1]) == key.low;
+}
+
+/// First row in the bucket whose tag fits and whose key is `key`, ~0 when there is none.
+std::uint64_t match(const region& where, std::uint32_t table, const bucket& in,
+                    std::uint64_t hash, const row_key& key) noexcept {
+    for (const auto& entry : in.entries) {
+        const std::uint64_t seen = peek(entry);
+        if (seen != 0 && tag_of(seen) == tag_of(hash) && has_key(where, table, row_in(seen), key)) {
+            return row_in(seen);
+        }
+    }
+    return ~0ULL;
+}
+
+/// Copies of the chain of one bucket, edited: all under the primary bucket's stripe.
+struct chain {
+    std::uint32_t stripe = 0;
+    std::array<bucket*, chain_max> links{};
+    int count = 0;
+};
+
+result<chain> edit_chain(transaction& tx, index_tables tables, std::uint64_t number) noexcept {
+    auto& where = tx.where();
+    chain out;
+    out.stripe = stripe_of(tables.buckets, number);
+    std::uint64_t at = locate(where, tables.buckets, number);
+    for (;;) {
+        if (at == 0 || out.count == chain_max) return errc::garbled;
+        auto* link = reinterpret_cast<bucket*>(
+            PERDURE_TRY(tx.edit_words(at, sizeof(bucket), out.stripe)));
+        out.links[static_cast<std::size_t>(out.count++)] = link;
+        if (link->overflow == 0) return out;
+        at = locate(where, tables.overflow, link->overflow - 1);
+    }
+}
+
+/// The chain responsible for `hash`; the count is looked at again until its level agrees.
+result<chain> edit_chain_of(transaction& tx, index_tables tables, std::uint64_t hash) noexcept {
+    for (int turn = 0; turn < 64; ++turn) {
+        const auto count = peek(tx.where().descriptor(tables.buckets).row_high);
+        if (count == 0) return errc::garbled;
+        const std::uint64_t number = bucket_of(hash, count);
+        auto found = PERDURE_TRY(edit_chain(tx, tables, number));
+        if (is_responsible(*found.links[0], number, hash)) return found;
+    }
+    return errc::conflict;
+}
+
+/// Puts an entry into the first free place, adding an overflow bucket when there is none.
+result<> put_entry(transaction& tx, index_tables tables, chain& into,
+                   std::uint64_t entry) noexcept {
+    for (int i = 0; i < into.count; ++i) {
+        for (auto& place : into.links[static_cast<std::size_t>(i)]->entries) {
+            if (place != 0) continue;
+            place = entry;
+            return {};
+        }
+    }
+    if (into.count == chain_max) return errc::region_full;
+    const std::uint64_t row = PERDURE_TRY(take_number(tx, tables.overflow));
+    const std::uint64_t at = locate(tx.where(), tables.overflow, row);
+    auto* added = reinterpret_cast<bucket*>(
+        PERDURE_TRY(tx.edit_words(at, sizeof(bucket), into.stripe)));
+    *added = {};
+    added->entries[0] = entry;
+    into.links[static_cast<std::size_t>(into.count - 1)]->overflow =
+        static_cast<std::uint32_t>(row + 1);
+    into.links[static_cast<std::size_t>(into.count++)] = added;
+    return {};
+}
+
+/// Careful search under stripe versions: what a negative answer rests on.
+template <row_source Source>
+result<std::uint64_t> find_slowly(Source& source, index_tables tables, std::uint32_t table,
+                                  const row_key& key, std::uint64_t hash) noexcept {
+    auto& where = source.where();
+    for (int turn = 0; turn < 64; ++turn) {
+        const auto count = load(where.descriptor(tables.buckets).row_high);
+        if (count == 0) return errc::garbled;
+        const std::uint64_t number = bucket_of(hash, count);
+        const std::uint32_t stripe = stripe_of(tables.buckets, number);
+        std::uint64_t at = locate(where, tables.buckets, number);
+        bool responsible = true;
+        for (int links = 0; at != 0 && links < chain_max; ++links) {
+            bucket link;
+            PERDURE_TRY(source.get_words(at, sizeof link, stripe, &link));
+            if (links == 0 && !is_responsible(link, number, hash)) {
+                responsible = false;
+                break;
+            }
+            const std::uint64_t row = match(where, table, link, hash, key);
+            if (row != ~0ULL) return row;
+            at = link.overflow == 0 ? 0 : locate(where, tables.overflow, link.overflow - 1);
+        }
+        if (responsible) return errc::not_found;
+    }
+    return errc::conflict;
+}
+
+}  // namespace
+
+template <row_source Source>
+result<std::uint64_t> find_row(Source& source, std::uint32_t table, const row_key& key) noexcept {
+    auto& where = source.where();
+    const auto tables = PERDURE_TRY(tables_of(where, table));
+    const std::uint64_t hash = hash_of(key);
+    const auto count = peek(where.descriptor(tables.buckets).row_high);
+    if (count == 0) return errc::garbled;
+    // A hit needs no version: whoever goes on to the row checks the key there, under its stripe.
+    const std::uint64_t at = locate(where, tables.buckets, bucket_of(hash, count));
+    if (at != 0) {
+        const std::uint64_t row = match(where, table, *where.template at<bucket>(at), hash, key);
+        if (row != ~0ULL) return row;
+    }
+    return find_slowly(source, tables, table, key, hash);
+}
+
+template result<std::uint64_t> find_row(transaction&, std::uint32_t, const row_key&) noexcept;
+template result<std::uint64_t> find_row(view&, std::uint32_t, const row_key&) noexcept;
+
+result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key> keys,
+                   std::span<std::byte*> copies) noexcept {
+    auto& where = tx.where();
+    if (keys.size() > edit_keys_max || copies.size() < keys.size()) {
+        return errc::transaction_too_large;
+    }
+    const auto tables = PERDURE_TRY(tables_of(where, table));
+    const auto count = peek(where.descriptor(tables.buckets).row_high);
+    if (count == 0) return errc::garbled;
+    std::array<std::uint64_t, edit_keys_max> hashes;
+    std::array<std::uint64_t, edit_keys_max> buckets;
+    // Three passes, so that the misses of all keys are under way together.
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        hashes[i] = hash_of(keys[i]);
+        buckets[i] = locate(where, tables.buckets, bucket_of(hashes[i], count));
+        if (buckets[i] != 0) __builtin_prefetch(where.at<bucket>(buckets[i]));
+    }
+    std::array<std::uint64_t, edit_keys_max> rows;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        rows[i] = ~0ULL;
+        if (buckets[i] == 0) continue;
+        const bucket& line = *where.at<bucket>(buckets[i]);
+        for (const auto& entry : line.entries) {
+            const std::uint64_t seen = peek(entry);
+            if (seen == 0 || tag_of(seen) != tag_of(hashes[i])) continue;
+            rows[i] = row_in(seen);
+            const std::uint64_t at = locate(where, table, rows[i]);
+            if (at != 0) __builtin_prefetch(where.at<std::byte>(at), 1);
+            __builtin_prefetch(&where.stripe(stripe_of(table, rows[i])), 1);
+            break;
+        }
+    }
+    const std::uint32_t key_at = where.descriptor(table).key_at;
+    const auto is_it = [&](std::byte* copy, std::size_t i) {
+        return reinterpret_cast<const row_header*>(copy)->live == 1 &&
+               std::memcmp(copy + key_at, &keys[i], sizeof(row_key)) == 0;
+    };
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        // The hint may be another key's row with the same tag: then the index is asked properly.
+        if (rows[i] == ~0ULL || !has_key(where, table, rows[i], keys[i])) {
+            rows[i] = PERDURE_TRY(find_row(tx, table, keys[i]));
+        }
+        copies[i] = PERDURE_TRY(tx.edit(table, rows[i]));
+        if (is_it(copies[i], i)) continue;
+        const std::uint64_t row = PERDURE_TRY(find_row(tx, table, keys[i]));
+        copies[i] = PERDURE_TRY(tx.edit(table, row));
+        if (!is_it(copies[i], i)) return tx.lost_row();
+    }
+    return {};
+}
+
+result<> enter_key(transaction& tx, std::uint32_t table, const row_key& key,
+                   std::uint64_t row) noexcept {
+    const auto tables = PERDURE_TRY(tables_of(tx.where(), table));
+    const std::uint64_t hash = hash_of(key);
+    auto into = PERDURE_TRY(edit_chain_of(tx, tables, hash));
+    for (int i = 0; i < into.count; ++i) {
+        const auto& link = *into.links[static_cast<std::size_t>(i)];
+        const std::uint64_t other = match(tx.where(), table, link, hash, key);
+        if (other != ~0ULL && other != row) return errc::exists;
+    }
+    return put_entry(tx, tables, into, entry_of(hash, row));
+}
+
+result<taken_row> insert_key(transaction& tx, std::uint32_t table, const row_key& key) noexcept {
+    const auto tables = PERDURE_TRY(tables_of(tx.where(), table));
+    const std::uint64_t hash = hash_of(key);
+    auto into = PERDURE_TRY(edit_chain_of(tx, tables, hash));
+    for (int i = 0; i < into.count; ++i) {
+        const auto& link = *into.links[static_cast<std::size_t>(i)];
+        for (const auto& entry : link.entries) {
+            if (entry == 0 || tag_of(entry) != tag_of(hash)) continue;
+            // Rows entered by this very transaction have their key in the private copy only.
+            const std::uint64_t at = locate(tx.where(), table, row_in(entry));
+            const auto* copy = at == 0 ? nullptr : tx.edited(at);
+            const auto key_at = tx.where().descriptor(table).key_at;
+            const bool same = copy != nullptr
+                                  ? std::memcmp(copy + key_at, &key, sizeof key) == 0
+                                  : has_key(tx.where(), table, row_in(entry), key);
+            if (same) return errc::exists;
+        }
+    }
+    auto taken = PERDURE_TRY(take_row(tx, table));
+    std::memcpy(taken.copy + tx.where().descriptor(table).key_at, &key, sizeof key);
+    PERDURE_TRY(put_entry(tx, tables, into, entry_of(hash, taken.row)));
+    return taken;
+}
+
+result<> erase_key(transaction& tx, std::uint32_t table, const row_key& key) noexcept {
+    const auto tables = PERDURE_TRY(tables_of(tx.where(), table));
+    const std::uint64_t hash = hash_of(key);
+    auto from = PERDURE_TRY(edit_chain_of(tx, tables, hash));
+    for (int i = 0; i < from.count; ++i) {
+        for (auto& entry : from.links[static_cast<std::size_t>(i)]->entries) {
+            if (entry == 0 || tag_of(entry) != tag_of(hash)) continue;
+            if (!has_key(tx.where(), table, row_in(entry), key)) continue;
+            const std::uint64_t row = row_in(entry);
+            entry = 0;
+            return free_row(tx, table, row);
+        }
+    }
+    return errc::not_found;
+}
+
+bool wants_split(const region& where, std::uint32_t table) noexcept {
+    const auto index = where.descriptor(table).index;
+    if (index == 0 || index >= table_count) return false;
+    const auto rows = peek(where.descriptor(table).row_high);
+    return rows * 10 > peek(where.descriptor(index).row_high) * entries_at_load_70;
+}
+
+result<> split_bucket(transaction& tx, std::uint32_t table) noexcept {
+    auto& where = tx.where();
+    const auto tables = PERDURE_TRY(tables_of(where, table));
+    auto* root = PERDURE_TRY(edit_descriptor(tx, tables.buckets));
+    if (!wants_split(where, table)) return {};
+    const std::uint64_t count = root->row_high;
+    const auto level = static_cast<std::uint32_t>(std::bit_width(count) - 1);
+    const std::uint64_t number = count - (1ULL << level);
+    PERDURE_TRY(add_pages(tx, tables.buckets, count, count + 1));
+    auto from = PERDURE_TRY(edit_chain(tx, tables, number));
+    auto into = PERDURE_TRY(edit_chain(tx, tables, count));
+    if (from.links[0]->level != level || into.links[0]->level != 0) return errc::garbled;
+    std::vector<std::uint64_t> all;
+    for (int i = 0; i < from.count; ++i) {
+        auto& entries = from.links[static_cast<std::size_t>(i)]->entries;
+        std::copy_if(entries.begin(), entries.end(), std::back_inserter(all),
+                     [](std::uint64_t entry) { return entry != 0; });
+        entries.fill(0);
+    }
+    from.links[0]->level = into.links[0]->level = level + 1;
+    const auto key_at = where.descriptor(table).key_at;
+    for (const auto entry : all) {
+        const std::uint64_t at = locate(where, table, row_in(entry));
+        if (at == 0) return errc::garbled;
+        row_key key;  // Stands still: who would change it needs this bucket's stripe.
+        copy_out(&key, where.at<std::byte>(at + key_at), sizeof key);
+        auto& side = (hash_of(key) >> level & 1) != 0 ? into : from;
+        PERDURE_TRY(put_entry(tx, tables, side, entry));
+    }
+    root->row_high = count + 1;
+    return {};
+}
+
+}  // namespace perdure::shm

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The memory that several processes share: created, attached, mapped once, grown in place.
+//
+// Promise     The whole capacity is mapped at one address for the life of the object; memory is
+//             committed in steps before it is touched, so a full tmpfs is an answer, never SIGBUS.
+// Death       A creator that dies leaves a file without a magic; attach refuses it by name. Growth is
+//             idempotent: a death between commit and the header's store commits the same step again.
+// Power loss  Nothing here survives it; the journal does.
+// Threads     Creation and attach: one thread. Everything else: any thread of any process.
+// Invariants  G1 to G4 of region_format.hpp.
+// Format      region_format.hpp, docs/formats/region.md
+#pragma once
+
+#include <boost/interprocess/mapped_region.hpp>
+#include <memory>
+#include <optional>
+#include <perdure/shm/error.hpp>
+#include <perdure/shm/park.hpp>
+#include <perdure/shm/region_format.hpp>
+#include <perdure/shm/word.hpp>
+#include <span>
+#include <string>
+
+namespace perdure::shm {
+
+/// A signature over name, offset and size of every mapped field: other builds' regions are refused.
+std::uint64_t layout_signature() noexcept;
+
+struct region_options {
+    std::uint64_t capacity_bytes = 8ULL << 30;  ///< Address space; memory is taken as it is used.
+    std::uint64_t ring_bytes = 32ULL << 20;     ///< A power of two.
+    std::uint64_t undo_bytes = 128ULL << 10;    ///< A participant.
+    std::uint32_t slot_count = 64;              ///< Participants at one time.
+    std::array<std::uint64_t, 2> world{};
+    std::array<std::uint64_t, 2> boot{};
+    std::uint64_t generation = 1;
+    std::uint64_t incarnation = 1;
+    std::uint64_t first_lsn = 1;  ///< LSN of the first record this region will take.
+    std::optional<std::uint32_t> group;  ///< Group that may attach; nobody else by default.
+};
+
+/// What an attacher expects; a mismatch is refused.
+struct region_identity {
+    std::array<std::uint64_t, 2> world{};
+    std::array<std::uint64_t, 2> boot{};
+};
+
+enum class access { read_write, read_only };
+
+class region {
+  public:
+    /// Makes the file at `path`, which must not exist. The caller's process is attached afterwards.
+    /// Throws failure: exists, no_memory, io_error, bad options.
+    static region create(const std::string& path, const region_options& options);
+
+    /// Throws failure: missing, foreign, wrong_format, damaged, no_memory, io_error. Life locks are
+    /// initialised here, and only if nobody else is attached; repairing the dead is
+    /// participant.hpp's sweep().
+    static region attach(const std::string& path, const region_identity& identity, access mode);
+
+    /// A region over zeroed bytes the caller owns, aligned to a page: for tests and simulation.
+    static region over(std::span<std::byte> bytes, const region_options& options);
+    /// The same, without initialising: the bytes already hold a region.
+    static region view(std::span<std::byte> bytes);
+
+    region(region&&) noexcept;
+    region& operator=(region&&) noexcept;
+    ~region();
+
+    [[nodiscard]] region_header& header() const noexcept { return *at<region_header>(0); }
+    [[nodiscard]] const region_geometry& geometry() const noexcept { return geometry_; }
+
+    template <class T>
+    [[nodiscard]] T* at(std::uint64_t offset) const noexcept {
+        return reinterpret_cast<T*>(base_ + offset);
+    }
+    [[nodiscard]] std::uint64_t offset_of(const void* place) const noexcept {
+        return static_cast<std::uint64_t>(static_cast<const std::byte*>(place) - base_);
+    }
+    [[nodiscard]] std::byte* base() const noexcept { return base_; }
+
+    [[nodiscard]] slot_control& slot(std::uint32_t number) const noexcept {
+        return *at<slot_control>(geometry_.slots_at + number * geometry_.slot_bytes);
+    }
+    [[nodiscard]] std::uint32_t* held(std::uint32_t number) const noexcept {
+        return at<std::uint32_t>(geometry_.slots_at + number * geometry_.slot_bytes + page_bytes);
+    }
+    [[nodiscard]] std::uint64_t undo_at(std::uint32_t number) const noexcept {
+        return geometry_.slots_at + number * geometry_.slot_bytes + page_bytes +
+               held_max * sizeof(std::uint32_t);
+    }
+    [[nodiscard]] std::uint64_t& stripe(std::uint32_t number) const noexcept {
+        return stripes_[number];
+    }
+    [[nodiscard]] table_descriptor& descriptor(std::uint32_t table) const noexcept {
+        return *at<table_descriptor>(geometry_.tables_at + table * sizeof(table_descriptor));
+    }
+    [[nodiscard]] std::uint64_t page_at(std::uint64_t page) const noexcept {
+        return geometry_.pages_at + page * page_bytes;
+    }
+    [[nodiscard]] std::uint64_t page_count() const noexcept {
+        return (geometry_.capacity_bytes - geometry_.pages_at) / page_bytes;
+    }
+
+    /// Sees to it that every page below `end` has memory behind it.
+    /// Errors: region_full beyond the capacity, no_memory when the file system has none.
+    result<> commit_pages(std::uint64_t end) noexcept;
+
+    /// Touches every committed page, so that the first transactions meet no page fault.
+    void warm() const noexcept;
+
+    [[nodiscard]] bool writable() const noexcept { return mode_ == access::read_write; }
+    /// False in a child that inherited this object through fork().
+    [[nodiscard]] bool owned() const noexcept { return *alive_ != 0; }
+    [[nodiscard]] park& waits() const noexcept { return *park_; }
+    void use(park& waits) noexcept { park_ = &waits; }
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+    /// Records a broken structure in the region's counters; the caller fences it.
+    void report_garbled(errc what) const noexcept;
+
+  private:
+    region() = default;
+    void map(access mode, std::uint64_t bytes);
+    void adopt(std::byte* base) noexcept;
+
+    std::string path_;
+    int file_ = -1;
+    access mode_ = access::read_write;
+    boost::interprocess::mapped_region mapping_;
+    std::byte* base_ = nullptr;
+    std::uint64_t* stripes_ = nullptr;
+    region_geometry geometry_{};
+    park* park_ = nullptr;
+    volatile std::uint8_t* alive_ = nullptr;
+};
+
+}  // namespace perdure::shm

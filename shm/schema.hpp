@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a table's rows look like, as data: the engine reads nothing else to store, journal, balance,
+// print or hash them.
+//
+// Promise     A schema that validate() accepts satisfies S1 to S4 of schema_format.hpp.
+// Threads     Values; no shared state.
+// Format      schema_format.hpp
+#pragma once
+
+#include <perdure/shm/error.hpp>
+#include <perdure/shm/schema_format.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace perdure::shm {
+
+struct field {
+    std::string name;
+    field_type type = field_type::u64;
+    std::uint16_t offset = 0;
+    std::uint16_t bytes = 8;
+    std::uint16_t flags = 0;         ///< field_flag
+    std::uint16_t group_offset = 0;  ///< Balanced fields: where the row says which group.
+
+    friend bool operator==(const field&, const field&) = default;
+};
+
+struct schema {
+    std::string name;
+    std::uint32_t version = 1;
+    std::uint32_t row_bytes = 0;
+    std::uint32_t flags = 0;   ///< table_flag
+    std::uint32_t key_at = 0;  ///< Offset of the 16-byte primary key; 0 = rows have no key.
+    std::vector<field> fields;
+
+    friend bool operator==(const schema&, const schema&) = default;
+
+    /// Errors: bad_schema.
+    [[nodiscard]] result<> validate() const noexcept;
+    [[nodiscard]] bool is_balanced() const noexcept;
+};
+
+/// The stored form; header, index numbers and reserved bytes stay zero. Requires: validate().
+schema_row to_row(const schema& from) noexcept;
+
+/// Errors: bad_schema when the row breaks a rule: what a garbled region answers.
+result<schema> from_row(const schema_row& row);
+
+/// The first balanced field that counts as `sign` (+1 adds, -1 subtracts) in group order.
+struct balance_rule {
+    std::uint16_t offset;
+    std::uint16_t group_offset;
+    std::int32_t sign;
+};
+
+/// What a transaction must know of a table, prepared once a process.
+struct table_shape {
+    std::uint32_t row_bytes = 0;  ///< 0 = unknown table.
+    std::uint32_t flags = 0;
+    std::uint32_t key_at = 0;
+    std::uint32_t index = 0;
+    std::vector<balance_rule> rules;
+};
+
+table_shape shape_of(const schema_row& row);
+
+}  // namespace perdure::shm

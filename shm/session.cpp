@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <pthread.h>
+
+#include <perdure/shm/crash_point.hpp>
+#include <perdure/shm/session.hpp>
+
+namespace perdure::shm {
+namespace {
+
+constexpr std::chrono::milliseconds durable_slice{2};
+constexpr std::chrono::microseconds ring_slice{100};
+
+}  // namespace
+
+result<session> session::join(region& where, drain* helper) {
+    auto self = participant::join(where);
+    if (!self) return self.error();
+    return session(where, std::move(*self), helper);
+}
+
+session::session(region& where, participant&& self, drain* helper)
+    : where_(&where),
+      self_(std::make_unique<participant>(std::move(self))),
+      tx_(std::make_unique<transaction>(*self_)),
+      view_(where),
+      helper_(helper) {}
+
+session::run_guard::~run_guard() {
+    // An exception, a refusal or a conflict: nothing of it stays.
+    owner.tx_->roll_back();
+    if (exclusive) open_gate(*owner.self_);
+    owner.running_ = false;
+}
+
+result<> session::may_start() const noexcept {
+    if (!where_->owned()) return errc::forked;
+    if (!self_->is_here()) return errc::wrong_thread;
+    if (running_) return errc::nested;
+    return {};
+}
+
+result<> session::prepare(deadline until) {
+    if (where_->waits().now_ns() >= until.at_ns) return errc::stalled;
+    switch (tx_->why()) {
+        case rerun::rows: return give(tx_->wanted_table(), until);
+        case rerun::ring_full: return await_ring(until);
+        case rerun::none:
+        case rerun::blocked:
+        case rerun::stale:
+        case rerun::gate: break;
+    }
+    return tx_->await(until);
+}
+
+result<> session::give(std::uint32_t table, deadline until) {
+    tx_->forget();
+    const auto given =
+        write([&](transaction& tx) { return give_rows(tx, table); }, until);
+    if (!given && given.error() == errc::region_full) PERDURE_TRY(steal_rows(table, until));
+    if (!given && given.error() != errc::region_full) return given.error();
+    while (wants_split(*where_, table)) {
+        const auto split =
+            write([&](transaction& tx) { return split_bucket(tx, table); }, until);
+        // A full region may keep its longer chains.
+        if (!split && split.error() == errc::region_full) break;
+        if (!split) return split.error();
+    }
+    return {};
+}
+
+/// When the region is full, the unused row numbers of slots that nobody sits in are still there.
+result<> session::steal_rows(std::uint32_t table, deadline until) {
+    for (std::uint32_t i = 0; i < where_->geometry().slot_count; ++i) {
+        auto& other = where_->slot(i);
+        if (i == self_->slot() || load(other.fresh[table].next) >= load(other.fresh[table].end)) {
+            continue;
+        }
+        if (try_repair(*where_, i) != life::gone) continue;
+        auto* lock = reinterpret_cast<pthread_mutex_t*>(&other.life);
+        if (pthread_mutex_trylock(lock) != 0) continue;
+        const auto moved = write(
+            [&](transaction& tx) -> result<> {
+                PERDURE_TRY(edit_descriptor(tx, table));
+                const auto theirs = where_->offset_of(&other.fresh[table]);
+                const auto ours = where_->offset_of(&self_->control().fresh[table]);
+                auto* from = reinterpret_cast<fresh_rows*>(PERDURE_TRY(
+                    tx.edit_words(theirs, sizeof(fresh_rows), transaction::no_stripe)));
+                auto* to = reinterpret_cast<fresh_rows*>(PERDURE_TRY(
+                    tx.edit_words(ours, sizeof(fresh_rows), transaction::no_stripe)));
+                *to = *from;
+                *from = {};
+                return {};
+            },
+            until);
+        pthread_mutex_unlock(lock);
+        if (moved) return {};
+        return moved.error();
+    }
+    return errc::region_full;
+}
+
+result<> session::await_ring(deadline until) {
+    tx_->forget();
+    const auto stuck = load(where_->header().head.value);
+    while (load(where_->header().head.value) == stuck) {
+        if (load(where_->header().durable.failed) != 0) return errc::durability_lost;
+        if (where_->waits().now_ns() >= until.at_ns) return errc::stalled;
+        if (helper_ != nullptr) {
+            const auto helped = helper_->help(*where_);
+            if (helped) continue;
+            if (helped.error() != errc::lease_held) return helped.error();
+        }
+        where_->waits().wait(*reinterpret_cast<std::uint32_t*>(&where_->header().head.value),
+                             static_cast<std::uint32_t>(stuck), ring_slice);
+    }
+    return {};
+}
+
+result<> session::wait_durable(const receipt& paid, deadline until) noexcept {
+    if (!where_->owned()) return errc::forked;
+    if (paid.lsn == 0) return {};
+    if (paid.incarnation != where_->geometry().incarnation) return errc::garbled;
+    auto& mark = where_->header().durable;
+    auto& keeper = where_->header().keeper;
+    for (bool first = true;; first = false) {
+        const std::uint64_t seen = load(mark.lsn);
+        if (seen >= paid.lsn) return {};
+        if (load(mark.failed) != 0) return errc::durability_lost;
+        if (!first && where_->waits().now_ns() >= until.at_ns) return errc::stalled;
+        const auto sitter = load(keeper.slot);
+        const bool kept = sitter != 0 && sitter <= where_->geometry().slot_count &&
+                          (first || try_repair(*where_, sitter - 1) == life::alive);
+        if (!kept && helper_ != nullptr) {
+            const auto helped = helper_->help(*where_);
+            if (helped) continue;
+            if (helped.error() != errc::lease_held) return helped.error();
+        }
+        word(mark.sleepers).fetch_add(1);
+        // After the sleeper's mark, so that a keeper that looks for sleepers finds this one.
+        if (load(keeper.sleeping) != 0) {
+            word(keeper.bell).fetch_add(1);
+            where_->waits().wake(keeper.bell, 1);
+        }
+        where_->waits().wait(*reinterpret_cast<const std::uint32_t*>(&mark.lsn),
+                             static_cast<std::uint32_t>(seen), durable_slice);
+        word(mark.sleepers).fetch_sub(1);
+    }
+}
+
+}  // namespace perdure::shm

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A thread's handle: joins, runs closures as transactions until they commit or refuse, reads, waits.
+//
+// Promise     write() commits its closure once, or changes nothing and says why. The closure may run more
+//             than once; it must have no other effects.
+// Death       As transaction.hpp: everything or nothing.
+// Threads     The thread that joined. A session inherited through fork() answers errc::forked.
+#pragma once
+
+#include <perdure/shm/hash_index.hpp>
+
+namespace perdure::shm {
+
+/// What shm asks of whoever can empty the ring: io's keeper, or a process that becomes one.
+class drain {
+  public:
+    /// Empties what it can of the ring into the journal if nobody else is charged with it.
+    /// Errors: lease_held when somebody else is; durability_lost.
+    virtual result<> help(region& where) noexcept = 0;
+
+  protected:
+    ~drain() = default;
+};
+
+class session {
+  public:
+    /// Errors: no_slot, read_only, forked.
+    static result<session> join(region& where, drain* helper);
+
+    /// Runs `closure(transaction&)`, which answers a result, as one transaction. Errors: the closure's own;
+    /// stalled, unbalanced, transaction_too_large, region_full, no_memory, garbled, forked,
+    /// wrong_thread, nested.
+    template <class Closure>
+    result<receipt> write(Closure&& closure, deadline until = deadline::in(std::chrono::seconds(5)));
+
+    /// Runs `closure(view&)`, which answers a result, until everything it read was true at one moment.
+    template <class Closure>
+    auto read(Closure&& closure, deadline until = deadline::in(std::chrono::seconds(5)))
+        -> decltype(closure(std::declval<view&>()));
+
+    /// Waits until the receipt survives power loss. Errors: stalled, durability_lost, garbled (another
+    /// incarnation's receipt), forked.
+    result<> wait_durable(const receipt& paid, deadline until) noexcept;
+
+    [[nodiscard]] region& where() const noexcept { return *where_; }
+    [[nodiscard]] participant& self() const noexcept { return *self_; }
+
+  private:
+    session(region& where, participant&& self, drain* helper);
+
+    result<> may_start() const noexcept;
+    /// Does what the last run lacked. Errors: stalled, region_full, no_memory, durability_lost.
+    result<> prepare(deadline until);
+    result<> give(std::uint32_t table, deadline until);
+    result<> steal_rows(std::uint32_t table, deadline until);
+    result<> await_ring(deadline until);
+
+    /// Ends a run that was left by a return or an exception.
+    struct run_guard {
+        session& owner;
+        bool exclusive;
+        ~run_guard();
+    };
+
+    region* where_;
+    std::unique_ptr<participant> self_;
+    std::unique_ptr<transaction> tx_;
+    view view_;
+    drain* helper_;
+    bool running_ = false;
+};
+
+inline constexpr int runs_before_gate = 24;
+inline constexpr int reads_before_rest = 64;
+
+template <class Closure>
+result<receipt> session::write(Closure&& closure, deadline until) {
+    PERDURE_TRY(may_start());
+    for (int run = 0;; ++run) {
+        const bool exclusive = run >= runs_before_gate;
+        if (exclusive) PERDURE_TRY(close_gate(*self_, until));
+        {
+            running_ = true;
+            const run_guard guard{*this, exclusive};
+            const auto answer = closure(*tx_);
+            if (answer.has_value()) {
+                const auto paid = tx_->commit();
+                if (paid) return *paid;
+                if (tx_->why() == rerun::none) return paid.error();
+            } else if (tx_->why() == rerun::none && tx_->is_fresh()) {
+                return answer.error();  // A refusal that rests on what is still true.
+            }
+        }
+        PERDURE_TRY(prepare(until));
+    }
+}
+
+template <class Closure>
+auto session::read(Closure&& closure, deadline until)
+    -> decltype(closure(std::declval<view&>())) {
+    if (!where_->owned()) return errc::forked;
+    for (int run = 1;; ++run) {
+        view_.clear();
+        auto answer = closure(view_);
+        const bool again = !answer.has_value() && answer.error() == errc::conflict;
+        if (!again && view_.is_fresh()) return answer;
+        if (run % reads_before_rest != 0) continue;
+        // Many writers or a stopped one: rest a little, and give up when the time is over.
+        if (where_->waits().now_ns() >= until.at_ns) return errc::stalled;
+        const std::uint32_t nobody_wakes = 0;
+        where_->waits().wait(nobody_wakes, 0, std::chrono::microseconds(50));
+    }
+}
+
+}  // namespace perdure::shm

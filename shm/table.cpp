@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <perdure/shm/table.hpp>
+
+namespace perdure::shm {
+namespace {
+
+constexpr std::uint64_t rows_given = 128;
+
+/// Table 0 has no rows: its stripes belong to descriptors, stripe (0, 0) to the page counter.
+std::uint32_t descriptor_stripe(std::uint32_t table) noexcept {
+    return stripe_of(0, table);
+}
+
+result<std::uint32_t> take_pages(transaction& tx, std::uint32_t count) noexcept {
+    auto& where = tx.where();
+    const auto at = where.offset_of(&where.header().page_next.value);
+    auto* next = reinterpret_cast<std::uint64_t*>(
+        PERDURE_TRY(tx.edit_words(at, sizeof(std::uint64_t), descriptor_stripe(0))));
+    PERDURE_TRY(where.commit_pages(*next + count));
+    const auto first = static_cast<std::uint32_t>(*next);
+    *next += count;
+    return first;
+}
+
+/// The entry of a directory page; entries come in pairs because words have eight bytes.
+result<std::uint32_t*> edit_entry(transaction& tx, std::uint32_t table, std::uint32_t page,
+                                  std::uint64_t index) noexcept {
+    const std::uint64_t at = tx.where().page_at(page) + index / 2 * sizeof(std::uint64_t);
+    auto* pair = PERDURE_TRY(tx.edit_words(at, sizeof(std::uint64_t), descriptor_stripe(table)));
+    return reinterpret_cast<std::uint32_t*>(pair) + index % 2;
+}
+
+result<> add_extent(transaction& tx, std::uint32_t table, std::uint64_t extent) noexcept {
+    auto* d = PERDURE_TRY(edit_descriptor(tx, table));
+    if (extent >= directory_fan * directory_fan) return errc::region_full;
+    if (d->root_page == 0) d->root_page = PERDURE_TRY(take_pages(tx, 1));
+    auto* leaf = PERDURE_TRY(edit_entry(tx, table, d->root_page, extent / directory_fan));
+    if (*leaf == 0) *leaf = PERDURE_TRY(take_pages(tx, 1));
+    auto* first = PERDURE_TRY(edit_entry(tx, table, *leaf, extent % directory_fan));
+    if (*first == 0) *first = PERDURE_TRY(take_pages(tx, extent_pages));
+    return {};
+}
+
+result<fresh_rows*> edit_fresh(transaction& tx, std::uint32_t table) noexcept {
+    const auto at = tx.where().offset_of(&tx.self().control().fresh[table]);
+    return reinterpret_cast<fresh_rows*>(
+        PERDURE_TRY(tx.edit_words(at, sizeof(fresh_rows), transaction::no_stripe)));
+}
+
+/// Unlinks the newest freed row. Requires: the free list is not empty.
+result<taken_row> take_freed(transaction& tx, std::uint32_t table,
+                             table_descriptor& descriptor) noexcept {
+    const std::uint64_t row = descriptor.free_head - 1;
+    auto* copy = PERDURE_TRY(tx.edit(table, row));
+    auto* freed = reinterpret_cast<freed_row*>(copy);
+    if (freed->header.live != 0) return errc::garbled;
+    descriptor.free_head = freed->free_link;
+    freed->free_link = 0;
+    freed->header.live = 1;
+    return taken_row{row, copy};
+}
+
+bool names_equal(const schema_row& row, std::string_view name) noexcept {
+    return row.header.live == 1 && name.size() < schema_name_bytes &&
+           name == std::string_view(row.name.data(), ::strnlen(row.name.data(), row.name.size()));
+}
+
+result<> read_schema_row(region& where, std::uint32_t table, schema_row& out) noexcept {
+    const std::uint64_t at = locate(where, schemas_table, table);
+    if (at == 0) return errc::unknown_table;
+    reads once(where, 0);
+    return once.copy(at, sizeof out, stripe_of(schemas_table, table), &out);
+}
+
+/// First of `count` neighbouring free table numbers.
+result<std::uint32_t> free_number(transaction& tx, std::uint32_t count) noexcept {
+    std::uint32_t run = 0;
+    for (std::uint32_t i = first_user_table; i < table_count; ++i) {
+        const auto row = PERDURE_TRY(tx.get<schema_row>(schemas_table, i));
+        run = row.header.live == 1 ? 0 : run + 1;
+        if (run == count) return i + 1 - count;
+    }
+    return errc::too_many_tables;
+}
+
+struct table_numbers {
+    std::uint32_t index = 0;
+    std::uint32_t overflow = 0;
+};
+
+result<> lay_table(transaction& tx, std::uint32_t table, const schema& wanted,
+                   table_numbers linked) noexcept {
+    auto* row = PERDURE_TRY(tx.edit<schema_row>(schemas_table, table));
+    const row_header header{row->header.lsn, row->header.generation, 1};
+    *row = to_row(wanted);
+    row->header = header;
+    row->index = linked.index;
+    row->overflow = linked.overflow;
+    auto* d = PERDURE_TRY(edit_descriptor(tx, table));
+    lay_descriptor(*d, wanted.row_bytes, wanted.flags, wanted.key_at);
+    d->index = linked.index;
+    d->overflow = linked.overflow;
+    return {};
+}
+
+schema bucket_schema(std::string name) {
+    schema made;
+    made.name = std::move(name);
+    made.row_bytes = sizeof(bucket);
+    made.flags = derived;
+    return made;
+}
+
+}  // namespace
+
+result<table_descriptor*> edit_descriptor(transaction& tx, std::uint32_t table) noexcept {
+    if (table == 0 || table >= table_count) return errc::unknown_table;
+    const auto at = tx.where().offset_of(&tx.where().descriptor(table));
+    return reinterpret_cast<table_descriptor*>(
+        PERDURE_TRY(tx.edit_words(at, sizeof(table_descriptor), descriptor_stripe(table))));
+}
+
+result<> add_pages(transaction& tx, std::uint32_t table, std::uint64_t from,
+                   std::uint64_t to) noexcept {
+    const auto* d = PERDURE_TRY(edit_descriptor(tx, table));
+    if (d->rows_per_page == 0) return errc::unknown_table;
+    const std::uint64_t first = page_of_row(*d, from) / extent_pages;
+    const std::uint64_t last = page_of_row(*d, to - 1) / extent_pages;
+    for (std::uint64_t extent = first; extent <= last; ++extent) {
+        if (locate(tx.where(), table, extent * extent_pages * d->rows_per_page) != 0) continue;
+        PERDURE_TRY(add_extent(tx, table, extent));
+    }
+    return {};
+}
+
+result<> give_rows(transaction& tx, std::uint32_t table) noexcept {
+    auto* d = PERDURE_TRY(edit_descriptor(tx, table));
+    auto* fresh = PERDURE_TRY(edit_fresh(tx, table));
+    if (fresh->next < fresh->end) return {};
+    PERDURE_TRY(add_pages(tx, table, d->row_high, d->row_high + rows_given));
+    *fresh = {d->row_high, d->row_high + rows_given};
+    d->row_high += rows_given;
+    return {};
+}
+
+result<std::uint64_t> take_number(transaction& tx, std::uint32_t table) noexcept {
+    const auto& seen = tx.self().control().fresh[table];
+    if (seen.next >= seen.end) return tx.want_rows(table);
+    auto* fresh = PERDURE_TRY(edit_fresh(tx, table));
+    if (fresh->next >= fresh->end) return tx.want_rows(table);
+    return fresh->next++;
+}
+
+result<taken_row> take_row(transaction& tx, std::uint32_t table) noexcept {
+    PERDURE_TRY(tx.shape(table));
+    if (load(tx.where().descriptor(table).free_head) != 0) {
+        auto* d = PERDURE_TRY(edit_descriptor(tx, table));
+        if (d->free_head != 0) return take_freed(tx, table, *d);
+    }
+    const auto& stored = tx.self().control().fresh[table];
+    auto* pending = tx.edited(tx.where().offset_of(&stored));
+    const auto& range = pending != nullptr ? *reinterpret_cast<fresh_rows*>(pending) : stored;
+    if (range.next >= range.end) return tx.want_rows(table);
+    const std::uint64_t row = range.next;
+    // The row first: words of one's own slot may only be stored while something is held.
+    auto* copy = PERDURE_TRY(tx.edit(table, row));
+    auto* fresh = PERDURE_TRY(edit_fresh(tx, table));
+    ++fresh->next;
+    auto* header = reinterpret_cast<row_header*>(copy);
+    if (header->live != 0) return errc::garbled;
+    header->live = 1;
+    return taken_row{row, copy};
+}
+
+result<> free_row(transaction& tx, std::uint32_t table, std::uint64_t row) noexcept {
+    const auto* shape = PERDURE_TRY(tx.shape(table));
+    auto* copy = PERDURE_TRY(tx.edit(table, row));
+    auto* freed = reinterpret_cast<freed_row*>(copy);
+    if (freed->header.live != 1) return errc::not_found;
+    auto* d = PERDURE_TRY(edit_descriptor(tx, table));
+    std::fill(copy + sizeof(row_header), copy + shape->row_bytes, std::byte{0});
+    freed->header.live = 0;
+    freed->header.generation = (freed->header.generation + 1) & 0xffff;
+    freed->free_link = d->free_head;
+    d->free_head = row + 1;
+    return {};
+}
+
+result<std::byte*> edit_row(transaction& tx, std::uint32_t table, row_id id) noexcept {
+    auto* copy = PERDURE_TRY(tx.edit(table, id.row()));
+    const auto* header = reinterpret_cast<const row_header*>(copy);
+    if (header->live != 1 || header->generation != id.generation()) return errc::stale_row;
+    return copy;
+}
+
+result<std::uint32_t> find_table(region& where, std::string_view name) {
+    for (std::uint32_t i = schemas_table; i < table_count; ++i) {
+        schema_row row;
+        PERDURE_TRY(read_schema_row(where, i, row));
+        if (names_equal(row, name)) return i;
+    }
+    return errc::unknown_table;
+}
+
+result<schema> read_schema(region& where, std::uint32_t table) {
+    schema_row row;
+    PERDURE_TRY(read_schema_row(where, table, row));
+    if (row.header.live != 1) return errc::unknown_table;
+    return from_row(row);
+}
+
+result<std::uint32_t> create_table(transaction& tx, const schema& wanted) {
+    PERDURE_TRY(wanted.validate());
+    for (std::uint32_t i = first_user_table; i < table_count; ++i) {
+        const auto row = PERDURE_TRY(tx.get<schema_row>(schemas_table, i));
+        if (names_equal(row, wanted.name)) return errc::exists;
+    }
+    if (wanted.key_at == 0) {
+        const auto table = PERDURE_TRY(free_number(tx, 1));
+        PERDURE_TRY(lay_table(tx, table, wanted, {}));
+        return table;
+    }
+    const auto table = PERDURE_TRY(free_number(tx, 3));
+    const table_numbers linked{table + 1, table + 2};
+    if (wanted.name.size() + 10 >= schema_name_bytes) return errc::bad_schema;
+    PERDURE_TRY(lay_table(tx, table, wanted, {linked.index, 0}));
+    PERDURE_TRY(
+        lay_table(tx, linked.index, bucket_schema(wanted.name + ".buckets"), {0, linked.overflow}));
+    PERDURE_TRY(lay_table(tx, linked.overflow, bucket_schema(wanted.name + ".overflow"), {}));
+    // A hash table begins with one bucket, and zero bytes are an empty one of level 0.
+    PERDURE_TRY(add_pages(tx, linked.index, 0, 1));
+    auto* buckets = PERDURE_TRY(edit_descriptor(tx, linked.index));
+    buckets->row_high = 1;
+    return table;
+}
+
+}  // namespace perdure::shm

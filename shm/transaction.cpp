@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <perdure/shm/crash_point.hpp>
+#include <perdure/shm/transaction.hpp>
+
+namespace perdure::shm {
+namespace {
+
+constexpr std::uint32_t few_entries = 12;  // Below, a walk is quicker than a hash.
+
+std::size_t place_of(std::uint64_t at, std::size_t places) noexcept {
+    return ((at * 0x9e3779b97f4a7c15ULL) >> 32) & (places - 1);
+}
+
+}  // namespace
+
+transaction::transaction(participant& self)
+    : self_(&self),
+      where_(&self.where()),
+      slot_(&self.control()),
+      undo_(where_->at<std::byte>(where_->undo_at(self.slot()))),
+      reads_(self.where(), self.owner()),
+      copies_(where_->geometry().undo_bytes),
+      shapes_(table_count) {
+    entries_.reserve(64);
+    record_.reserve(4096);
+    events_.reserve(1024);
+}
+
+errc transaction::fail(rerun why) noexcept {
+    why_ = why;
+    return errc::conflict;
+}
+
+errc transaction::want_rows(std::uint32_t table) noexcept {
+    wanted_ = table;
+    return fail(rerun::rows);
+}
+
+result<const table_shape*> transaction::shape(std::uint32_t table) noexcept {
+    if (table == 0 || table >= table_count) return errc::unknown_table;
+    auto& known = shapes_[table];
+    if (known.row_bytes != 0) return &known;
+    // Schemas never change once they are live: read outside the transaction's own notes.
+    const std::uint64_t at = locate(*where_, schemas_table, table);
+    if (at == 0) return errc::unknown_table;
+    schema_row row;
+    reads aside(*where_, self_->owner());
+    if (const auto copied = aside.copy(at, sizeof row, stripe_of(schemas_table, table), &row);
+        !copied) {
+        blocked_on_ = stripe_of(schemas_table, table);
+        return fail(rerun::blocked);
+    }
+    if (row.header.live != 1) return errc::unknown_table;
+    if (row.row_bytes == 0 || row.row_bytes > page_bytes || row.row_bytes % 8 != 0) {
+        return errc::garbled;
+    }
+    known = shape_of(row);
+    return &known;
+}
+
+transaction::entry* transaction::find(std::uint64_t at) noexcept {
+    if (entries_.size() <= few_entries) {
+        for (auto& each : entries_) {
+            if (each.at == at) return &each;
+        }
+        return nullptr;
+    }
+    for (auto place = place_of(at, places_.size());; place = (place + 1) & (places_.size() - 1)) {
+        const auto index = places_[place];
+        if (index == 0) return nullptr;
+        if (entries_[index - 1].at == at) return &entries_[index - 1];
+    }
+}
+
+void transaction::remember(std::uint32_t index) noexcept {
+    if (entries_.size() <= few_entries) return;
+    if (places_.size() < entries_.size() * 2) {
+        places_.assign(std::max<std::size_t>(256, places_.size() * 4), 0);
+        for (std::uint32_t i = 0; i < index; ++i) remember(i);
+    } else if (entries_.size() == few_entries + 1 && index == few_entries) {
+        std::fill(places_.begin(), places_.end(), 0);
+        for (std::uint32_t i = 0; i < index; ++i) remember(i);
+    }
+    auto place = place_of(entries_[index].at, places_.size());
+    while (places_[place] != 0) place = (place + 1) & (places_.size() - 1);
+    places_[place] = index + 1;
+}
+
+result<> transaction::lock(std::uint32_t stripe) noexcept {
+    if (owner_of(peek(where_->stripe(stripe))) == self_->owner()) return {};
+    if (held_ == held_max) return errc::transaction_too_large;
+    open_ = true;
+    if (held_ == 0) {
+        // Before the first lock, not earlier: an idle slot holds up no cut.
+        PERDURE_CRASH_POINT("edit.active");
+        step(slot_->active, 1);
+    }
+    auto* list = where_->held(self_->slot());
+    if (!planted(bug::stripe_before_intent)) {
+        // The intent first: a death behind the compare-and-swap must find the stripe on the list.
+        PERDURE_CRASH_POINT("edit.intent");
+        put(list[held_], stripe);
+        step(slot_->held, held_ + 1);
+    }
+    PERDURE_CRASH_POINT("edit.lock");
+    while (!take_stripe(*where_, stripe, self_->owner())) PERDURE_TRY(lock_held_back(stripe));
+    if (planted(bug::stripe_before_intent)) {
+        PERDURE_CRASH_POINT("edit.intent");
+        put(list[held_], stripe);
+        step(slot_->held, held_ + 1);
+    }
+    ++held_;
+    if (held_ == 1 && !planted(bug::gate_ignored)) {
+        PERDURE_CRASH_POINT("edit.gate");
+        if (!gate_lets(*where_, self_->owner())) return fail(rerun::gate);
+    }
+    return {};
+}
+
+result<> transaction::lock_held_back(std::uint32_t stripe) noexcept {
+    // Bounded: settle() spins two microseconds and repairs a dead owner. A living one is waited for
+    // outside, after a roll back, holding nothing: so nobody ever waits for a waiter.
+    const auto settled = reads_.settle(stripe);
+    if (settled) return {};
+    if (settled.error() != errc::conflict) return settled.error();
+    blocked_on_ = stripe;
+    return fail(rerun::blocked);
+}
+
+result<std::byte*> transaction::log(std::uint64_t at, std::uint64_t row, std::uint32_t bytes,
+                                    std::uint32_t table) noexcept {
+    const std::uint32_t length = sizeof(undo_entry) + bytes + 8;
+    if (undo_used_ + length > where_->geometry().undo_bytes) return errc::transaction_too_large;
+    auto* place = undo_ + undo_used_;
+    const undo_entry head{at, bytes, static_cast<std::uint32_t>(at) ^ bytes ^ undo_check};
+    const std::uint64_t trailer = length;
+    if (planted(bug::undo_count_first)) step(slot_->undo_used, undo_used_ + length);
+    PERDURE_CRASH_POINT("undo.payload");
+    std::memcpy(place, &head, sizeof head);
+    copy_out(place + sizeof head, where_->at<std::byte>(at), bytes);
+    std::memcpy(place + sizeof head + bytes, &trailer, 8);
+    entries_.push_back({at, row, undo_used_, bytes, table, false});
+    auto* copy = copy_of(entries_.back());
+    std::memcpy(copy, place + sizeof head, bytes);
+    undo_used_ += length;
+    if (!planted(bug::store_before_undo)) {
+        // The payload is whole before the count says so, and the count before any store to the row.
+        PERDURE_CRASH_POINT("undo.count");
+        step(slot_->undo_used, undo_used_);
+    }
+    remember(static_cast<std::uint32_t>(entries_.size() - 1));
+    return copy;
+}
+
+result<std::byte*> transaction::edit(std::uint32_t table, std::uint64_t row) noexcept {
+    const auto* known = PERDURE_TRY(shape(table));
+    const std::uint64_t at = locate(*where_, table, row);
+    if (at == 0) return errc::not_found;
+    if (auto* seen = find(at)) return copy_of(*seen);
+    PERDURE_TRY(lock(stripe_of(table, row)));
+    return log(at, row, known->row_bytes, (known->flags & derived) != 0 ? 0 : table);
+}
+
+result<std::byte*> transaction::edit_words(std::uint64_t at, std::uint32_t bytes,
+                                           std::uint32_t stripe) noexcept {
+    PERDURE_ASSERT(at % 8 == 0 && bytes % 8 == 0 && bytes <= page_bytes);
+    if (auto* seen = find(at)) return copy_of(*seen);
+    if (stripe != no_stripe) PERDURE_TRY(lock(stripe));
+    PERDURE_ASSERT(held_ > 0);
+    return log(at, 0, bytes, 0);
+}
+
+result<> transaction::get(std::uint32_t table, std::uint64_t row, void* out) noexcept {
+    const auto* known = PERDURE_TRY(shape(table));
+    const std::uint64_t at = locate(*where_, table, row);
+    if (at == 0) return errc::not_found;
+    return get_words(at, known->row_bytes, stripe_of(table, row), out);
+}
+
+result<> transaction::get_words(std::uint64_t at, std::uint32_t bytes, std::uint32_t stripe,
+                                void* out) noexcept {
+    if (const auto* seen = find(at)) {
+        PERDURE_ASSERT(bytes <= seen->bytes);
+        std::memcpy(out, copy_of(*seen), bytes);
+        return {};
+    }
+    const auto copied = reads_.copy(at, bytes, stripe, out);
+    if (copied || copied.error() != errc::conflict) return copied;
+    if (!reads_.validate()) return fail(rerun::stale);
+    blocked_on_ = stripe;
+    return fail(rerun::blocked);
+}
+
+void transaction::event(std::uint16_t type, std::uint16_t version,
+                        std::span<const std::byte> payload) {
+    PERDURE_ASSERT(payload.size() % 8 == 0 && payload.size() <= 64 * 1024);
+    const event_header header{type, version,
+                              static_cast<std::uint32_t>(sizeof(event_header) + payload.size())};
+    const std::size_t at = events_.size();
+    events_.resize(at + header.bytes);
+    std::memcpy(events_.data() + at, &header, sizeof header);
+    std::memcpy(events_.data() + at + sizeof header, payload.data(), payload.size());
+    ++event_count_;
+}
+
+void transaction::roll_back() noexcept {
+    if (open_) {
+        PERDURE_ASSERT(undo_all(*where_, self_->slot()).has_value());
+        PERDURE_CRASH_POINT("abort.undo_void");
+        step(slot_->undo_used, 0);
+    }
+    close(!planted(bug::no_bump_on_abort));
+}
+
+void transaction::close(bool raise_version) noexcept {
+    if (open_) {
+        release_held(*where_, self_->slot(), raise_version);
+        PERDURE_CRASH_POINT("close.active");
+        step(slot_->active, 0);
+    }
+    entries_.clear();
+    events_.clear();
+    reads_.clear();
+    event_count_ = change_count_ = undo_used_ = held_ = 0;
+    keyed_ = open_ = false;
+}
+
+result<> transaction::await(deadline until) noexcept {
+    PERDURE_ASSERT(!open_);
+    const auto cause = why_;
+    why_ = rerun::none;
+    if (cause == rerun::gate) return await_gate(*where_, self_->owner(), until);
+    if (cause != rerun::blocked) return {};
+    for (;;) {
+        const auto settled = reads_.settle(blocked_on_);
+        if (settled || settled.error() != errc::conflict) return settled;
+        if (where_->waits().now_ns() >= until.at_ns) return errc::stalled;
+        wait_stripe(*where_, blocked_on_, owner_of(load(where_->stripe(blocked_on_))));
+    }
+}
+
+}  // namespace perdure::shm

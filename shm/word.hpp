@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Words that other processes read while we write them: the only way into mapped bytes.
+//
+// Promise     Each access is one untorn load or store of at most eight bytes.
+// Death       `step` stores are seen in program order by whoever looks after our death: SIGKILL keeps
+//             the order of instructions, so only the compiler must be held back, and it is.
+// Threads     Any. A release store here pairs with an acquire load of the same word.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace perdure::shm {
+
+/// Hides the const_cast: std::atomic_ref<const T> does not exist in C++20.
+template <class T>
+inline std::atomic_ref<T> word(const T& place) noexcept {
+    static_assert(sizeof(T) <= 8 && std::atomic_ref<T>::is_always_lock_free);
+    return std::atomic_ref<T>(const_cast<T&>(place));
+}
+
+template <class T>
+inline T load(const T& place) noexcept {
+    return word(place).load(std::memory_order_acquire);
+}
+
+template <class T>
+inline T peek(const T& place) noexcept {
+    return word(place).load(std::memory_order_relaxed);
+}
+
+template <class T>
+inline void put(T& place, std::type_identity_t<T> value) noexcept {
+    word(place).store(value, std::memory_order_relaxed);
+}
+
+/// Nothing moves across, as far as the compiler is concerned; costs no instruction.
+inline void step_fence() noexcept {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+/// A protocol step: not before anything above it, not after anything below it.
+template <class T>
+inline void step(T& place, std::type_identity_t<T> value) noexcept {
+    step_fence();
+    word(place).store(value, std::memory_order_release);
+    step_fence();
+}
+
+/// Copies whole words out of the region beside possible writers; the caller validates afterwards.
+inline void copy_out(void* target, const void* source, std::size_t bytes) noexcept {
+    auto* to = static_cast<std::uint64_t*>(target);
+    const auto* from = static_cast<const std::uint64_t*>(source);
+    for (std::size_t i = 0; i < bytes / 8; ++i) to[i] = peek(from[i]);
+}
+
+/// Copies whole words into the region beside possible optimistic readers.
+inline void copy_in(void* target, const void* source, std::size_t bytes) noexcept {
+    auto* to = static_cast<std::uint64_t*>(target);
+    const auto* from = static_cast<const std::uint64_t*>(source);
+    for (std::size_t i = 0; i < bytes / 8; ++i) put(to[i], from[i]);
+}
+
+}  // namespace perdure::shm
