@@ -3,6 +3,10 @@
 
 #if defined(PERDURE_RIG)
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -11,11 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <perdure/shm/error.hpp>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace perdure::shm {
 namespace {
@@ -136,7 +136,8 @@ void count_into_file(const char* path) noexcept {
     if (const char* where = std::getenv("PERDURE_CRASH_AT")) arm_from(where);
     if (const char* spelling = std::getenv("PERDURE_PLANT")) {
         const auto which = bug_named(spelling);
-        if (!which) refuse("PERDURE_PLANT", spelling, "no such bug; shm/crash_point.hpp lists them");
+        if (!which)
+            refuse("PERDURE_PLANT", spelling, "no such bug; shm/crash_point.hpp lists them");
         plant(*which);
     }
 }

@@ -3,8 +3,8 @@
 // Places where a test may end the process, and faults a test may plant: how the crash rigs reach
 // between two stores.
 //
-// Promise     A normal build contains nothing of this: a crash point is an empty statement, planted()
-//             is constant false. Only the rigged libraries (PERDURE_RIG=1) carry it.
+// Promise     A normal build contains nothing of this: a crash point is an empty statement, and
+//             planted() is constant false. Only the rigged libraries (PERDURE_RIG=1) carry it.
 // Death       An armed point ends its own process with SIGKILL, like any other death. The tally may
 //             lie in shared memory, so that it outlives those it counted.
 // Threads     Everything here may be called from any thread and from signal handlers: atomics only,
@@ -28,22 +28,22 @@ namespace perdure::shm {
 /// Rules of the engine that a rig may break on purpose. Each must be caught by a named rig.
 enum class bug : std::uint16_t {
     none,
-    undo_count_first,            ///< The undo's count is raised before its payload is written.
-    publish_before_copy,         ///< COMMITTED is stored before the record is whole.
-    life_consistent_first,       ///< The life lock is made consistent before the repair has ended.
-    stripe_before_intent,        ///< A stripe is taken before its number stands in the slot.
-    tail_before_claim,           ///< The ring's tail moves before the slot knows its claim.
-    reads_validated_first,       ///< Reads are validated before the claim gives the LSN.
-    no_bump_on_abort,            ///< A roll back releases its stripes without a new version.
-    padding_before_undo,         ///< Repair resolves the claim first, and loses its own verdict.
-    retry_after_failed_sync,     ///< A failed sync is tried again and believed.
-    ack_at_write,                ///< Durability is acknowledged at the write, before the sync.
-    claim_dropped_before_undo,   ///< The slot forgets its claim before the undo is void.
-    release_before_publish,      ///< Stripes are released before the record is committed.
-    drain_passes_claimed,        ///< The drain moves the head past a claimed record.
-    store_before_undo,           ///< A row is stored before its image is in the undo.
-    gate_ignored,                ///< A transaction does not look at the gate.
-    owner_unchecked,             ///< Release does not look whose stripe it is.
+    undo_count_first,           ///< The undo's count is raised before its payload is written.
+    publish_before_copy,        ///< COMMITTED is stored before the record is whole.
+    life_consistent_first,      ///< The life lock is made consistent before the repair has ended.
+    stripe_before_intent,       ///< A stripe is taken before its number stands in the slot.
+    tail_before_claim,          ///< The ring's tail moves before the slot knows its claim.
+    reads_validated_first,      ///< Reads are validated before the claim gives the LSN.
+    no_bump_on_abort,           ///< A roll back releases its stripes without a new version.
+    padding_before_undo,        ///< Repair resolves the claim first, and loses its own verdict.
+    retry_after_failed_sync,    ///< A failed sync is tried again and believed.
+    ack_at_write,               ///< Durability is acknowledged at the write, before the sync.
+    claim_dropped_before_undo,  ///< The slot forgets its claim before the undo is void.
+    release_before_publish,     ///< Stripes are released before the record is committed.
+    drain_passes_claimed,       ///< The drain moves the head past a claimed record.
+    store_before_undo,          ///< A row is stored before its image is in the undo.
+    gate_ignored,               ///< A transaction does not look at the gate.
+    owner_unchecked,            ///< Release does not look whose stripe it is.
 };
 
 #if defined(PERDURE_RIG)
@@ -86,8 +86,8 @@ class crash_name {
     std::uint64_t hash_;
 };
 
-/// How often each point was hit. Zeroed memory is an empty tally, so a parent may map one shared and
-/// hand it to the children it forks.
+/// How often each point was hit. Zeroed memory is an empty tally, so a parent may map one shared
+/// and hand it to the children it forks.
 struct crash_tally {
     static constexpr std::size_t names_max = 256;
     struct entry {
@@ -113,13 +113,14 @@ const crash_tally& current_tally() noexcept;
 using crash_hook = void (*)(std::string_view point, std::uint64_t hit);
 
 struct crash_plan {
-    std::string_view point;   ///< Empty: any point counts.
-    std::uint64_t hit = 1;    ///< The how-manieth, counted from arming; 1 is the next.
+    std::string_view point;     ///< Empty: any point counts.
+    std::uint64_t hit = 1;      ///< The how-manieth, counted from arming; 1 is the next.
     crash_hook hook = nullptr;  ///< What to do instead of SIGKILL.
 };
 
 /// Arms one action for this process and replaces the one before. The environment's
-/// PERDURE_CRASH_AT=<point>:<k> or #<k> does it at start. Requires: the point has 1 to 47 characters.
+/// PERDURE_CRASH_AT=<point>:<k> or #<k> does it at start. Requires: a point of at most 47
+/// characters, a hit of 1 or more.
 void arm(const crash_plan& plan) noexcept;
 void disarm() noexcept;
 

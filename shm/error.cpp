@@ -57,8 +57,7 @@ entry describe(errc code) noexcept {
             return {"wrong_thread", "A session stays on the thread that joined; join on this one."};
         case errc::nested:
             return {"nested", "A transaction is open already; do this work inside it."};
-        case errc::not_found:
-            return {"not_found", "No row under that key or id."};
+        case errc::not_found: return {"not_found", "No row under that key or id."};
         case errc::exists:
             return {"exists", "A row under that key exists already; use it or choose another key."};
         case errc::stale_row:
@@ -72,16 +71,13 @@ entry describe(errc code) noexcept {
                     "A table of that name has another schema; use its version or another name."};
         case errc::bad_schema:
             return {"bad_schema", "The schema breaks a rule that shm/schema.hpp lists."};
-        case errc::unknown_account:
-            return {"unknown_account", "No such account; open it first."};
-        case errc::unknown_asset:
-            return {"unknown_asset", "No such asset; create it first."};
+        case errc::unknown_account: return {"unknown_account", "No such account; open it first."};
+        case errc::unknown_asset: return {"unknown_asset", "No such asset; create it first."};
         case errc::insufficient_funds:
             return {"insufficient_funds", "The source holds less than the amount."};
         case errc::overflow:
             return {"overflow", "The amount leaves the range of 64-bit minor units; split it."};
-        case errc::bad_amount:
-            return {"bad_amount", "Amounts that move are above zero."};
+        case errc::bad_amount: return {"bad_amount", "Amounts that move are above zero."};
         case errc::same_account:
             return {"same_account", "Source and target are one account; name two."};
         case errc::not_authorised:

@@ -3,7 +3,8 @@
 // How Perdure says that something went wrong: the one leaf header every folder may include.
 //
 // Promise     An answer is a result<T> (two registers, no allocation), a refusal to start throws
-//             perdure::failure with what, where and what to do, a broken invariant stops the process.
+//             perdure::failure with what, where and what to do, a broken invariant stops the
+//             process.
 // Death       PERDURE_ASSERT ends the process like SIGKILL would; whoever comes next repairs.
 // Threads     Everything here may be called from any thread.
 #pragma once
@@ -19,46 +20,46 @@ namespace perdure {
 /// Every answer the engine can give besides success. Never renumbered; 0 is never valid.
 enum class errc : std::uint16_t {
     // Transactions.
-    conflict = 1,           ///< Another transaction holds what this one needs; run it again.
-    stalled = 2,            ///< A wait reached its deadline.
-    forked = 3,             ///< The handle was inherited through fork(); open the world again.
+    conflict = 1,               ///< Another transaction holds what this one needs; run it again.
+    stalled = 2,                ///< A wait reached its deadline.
+    forked = 3,                 ///< The handle was inherited through fork(); open the world again.
     transaction_too_large = 4,  ///< More rows or bytes than an undo area or the ring can take.
-    region_full = 5,        ///< The region's capacity is used up.
-    no_memory = 6,          ///< The file system under the region has no space left.
-    no_slot = 7,            ///< Every participant slot is taken.
-    busy = 8,               ///< A read-only reader gave up after bounded tries.
-    read_only = 9,          ///< The handle may not write.
-    unbalanced = 10,        ///< The transaction creates or destroys value outside mint and burn.
-    garbled = 11,           ///< A structure in the region or a file is not what it must be.
-    durability_lost = 12,   ///< A write or sync failed; durable commits are refused until restart.
-    not_attached = 13,      ///< The session has left or its world is closed.
-    wrong_thread = 14,      ///< A session was used on a thread that did not join.
-    nested = 15,            ///< A transaction was started inside a transaction.
+    region_full = 5,            ///< The region's capacity is used up.
+    no_memory = 6,              ///< The file system under the region has no space left.
+    no_slot = 7,                ///< Every participant slot is taken.
+    busy = 8,                   ///< A read-only reader gave up after bounded tries.
+    read_only = 9,              ///< The handle may not write.
+    unbalanced = 10,       ///< The transaction creates or destroys value outside mint and burn.
+    garbled = 11,          ///< A structure in the region or a file is not what it must be.
+    durability_lost = 12,  ///< A write or sync failed; durable commits are refused until restart.
+    not_attached = 13,     ///< The session has left or its world is closed.
+    wrong_thread = 14,     ///< A session was used on a thread that did not join.
+    nested = 15,           ///< A transaction was started inside a transaction.
     // Tables.
-    not_found = 32,         ///< No row under that key or id.
-    exists = 33,            ///< A row under that key exists already.
-    stale_row = 34,         ///< The row was freed after its id was noted.
-    unknown_table = 35,     ///< No table with that id or name.
-    too_many_tables = 36,   ///< The table directory is full.
-    schema_mismatch = 37,   ///< A table of that name exists with another schema.
-    bad_schema = 38,        ///< The schema breaks a rule of shm/schema.hpp.
+    not_found = 32,        ///< No row under that key or id.
+    exists = 33,           ///< A row under that key exists already.
+    stale_row = 34,        ///< The row was freed after its id was noted.
+    unknown_table = 35,    ///< No table with that id or name.
+    too_many_tables = 36,  ///< The table directory is full.
+    schema_mismatch = 37,  ///< A table of that name exists with another schema.
+    bad_schema = 38,       ///< The schema breaks a rule of shm/schema.hpp.
     // Ledger.
     unknown_account = 64,
     unknown_asset = 65,
     insufficient_funds = 66,
-    overflow = 67,          ///< An amount left the range of int64 minor units.
-    bad_amount = 68,        ///< Zero or negative where value must move.
-    same_account = 69,      ///< Source and target are one account.
-    not_authorised = 70,    ///< The actor may not mint or burn this asset.
+    overflow = 67,        ///< An amount left the range of int64 minor units.
+    bad_amount = 68,      ///< Zero or negative where value must move.
+    same_account = 69,    ///< Source and target are one account.
+    not_authorised = 70,  ///< The actor may not mint or burn this asset.
     // Files.
-    io_error = 96,          ///< The operating system refused a call; errno is in the log.
+    io_error = 96,  ///< The operating system refused a call; errno is in the log.
     disk_full = 97,
-    lease_held = 98,        ///< Another keeper holds the lease.
-    lease_lost = 99,        ///< The fencing epoch moved on; this keeper must stop.
-    damaged = 100,          ///< A file's content fails its checks.
-    missing = 101,          ///< The manifest promises a file that is not there.
-    wrong_format = 102,     ///< Another format version or layout.
-    foreign = 103,          ///< The file is not Perdure's, or belongs to somebody else.
+    lease_held = 98,     ///< Another keeper holds the lease.
+    lease_lost = 99,     ///< The fencing epoch moved on; this keeper must stop.
+    damaged = 100,       ///< A file's content fails its checks.
+    missing = 101,       ///< The manifest promises a file that is not there.
+    wrong_format = 102,  ///< Another format version or layout.
+    foreign = 103,       ///< The file is not Perdure's, or belongs to somebody else.
 };
 
 /// The category behind errc, so that a boost::system::error_code can carry one.

@@ -7,18 +7,18 @@
 #define BOOST_TEST_MODULE shm_crash_point
 #include <perdure/shm/crash_point.hpp>
 
-#include <boost/test/unit_test.hpp>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <algorithm>
+#include <boost/test/unit_test.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <new>
 #include <string>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 using namespace perdure::shm;
@@ -36,8 +36,8 @@ void pass_four_points() {
 class shared_tally {
   public:
     shared_tally()
-        : counts_(new(::mmap(nullptr, sizeof(crash_tally), PROT_READ | PROT_WRITE,
-                             MAP_SHARED | MAP_ANONYMOUS, -1, 0)) crash_tally{}) {}
+        : counts_(new (::mmap(nullptr, sizeof(crash_tally), PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0)) crash_tally{}) {}
     shared_tally(const shared_tally&) = delete;
     shared_tally& operator=(const shared_tally&) = delete;
     ~shared_tally() { ::munmap(counts_, sizeof(crash_tally)); }
@@ -145,9 +145,9 @@ BOOST_AUTO_TEST_CASE(a_watcher_sees_every_hit_in_order) {
     watch(nullptr);
     pass_four_points();
     count_into(nullptr);
-    const std::vector<std::string> expected{
-        "crash_point_test/first:1", "crash_point_test/second:2", "crash_point_test/second:3",
-        "crash_point_test/third:4"};
+    const std::vector<std::string> expected{"crash_point_test/first:1", "crash_point_test/second:2",
+                                            "crash_point_test/second:3",
+                                            "crash_point_test/third:4"};
     BOOST_TEST(seen == expected, boost::test_tools::per_element());
 }
 
@@ -245,12 +245,14 @@ BOOST_AUTO_TEST_CASE(the_environment_names_a_file_that_counts) {
 BOOST_AUTO_TEST_CASE(an_environment_nobody_understands_ends_the_process) {
     for (const char* value : {"", "first", ":1", "first:", "first:0", "first:x", "#", "#0", "#1x",
                               "first:99999999999999999999999"}) {
-        BOOST_TEST(WEXITSTATUS(run_again("a_planted_bug_is_the_only_one", "PERDURE_CRASH_AT",
-                                         value)) == 2, "accepted: " << value);
+        BOOST_TEST(
+            WEXITSTATUS(run_again("a_planted_bug_is_the_only_one", "PERDURE_CRASH_AT", value)) == 2,
+            "accepted: " << value);
     }
     for (const char* value : {"", "no_such_bug", "GATE_IGNORED"}) {
-        BOOST_TEST(WEXITSTATUS(run_again("a_planted_bug_is_the_only_one", "PERDURE_PLANT",
-                                         value)) == 2, "accepted: " << value);
+        BOOST_TEST(
+            WEXITSTATUS(run_again("a_planted_bug_is_the_only_one", "PERDURE_PLANT", value)) == 2,
+            "accepted: " << value);
     }
 }
 

@@ -7,6 +7,9 @@
 #define BOOST_TEST_MODULE shm_error
 #include <perdure/shm/error.hpp>
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <boost/test/unit_test.hpp>
 #include <csignal>
 #include <cstdio>
@@ -15,10 +18,7 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <type_traits>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
