@@ -23,11 +23,6 @@ std::uint64_t word_in(const std::byte* row, std::uint32_t index) noexcept {
     return value;
 }
 
-void append(std::vector<std::byte>& target, const void* bytes, std::size_t count) {
-    const auto* from = static_cast<const std::byte*>(bytes);
-    target.insert(target.end(), from, from + count);
-}
-
 /// Per group, what the rows gained; a transaction touches few groups.
 class group_sums {
   public:
@@ -98,10 +93,9 @@ void transaction::append_changes(entry& each) noexcept {
     const bool lives = is_live(after);
     const std::uint32_t words = each.bytes / 8;
     for (std::uint32_t first = 0; first < words; first += change_words_max) {
-        const std::size_t at = record_.size();
         change_header change{static_cast<std::uint16_t>(each.table),
                              static_cast<std::uint16_t>(first), 0, each.row, word_in(before, 0)};
-        append(record_, &change, sizeof change);
+        std::size_t at = record_used_ + sizeof change;
         const std::uint32_t end = std::min(words, first + change_words_max);
         for (std::uint32_t i = std::max(first, 1U); i < end; ++i) {
             // Behind the header a row that is not live has no logical content.
@@ -111,13 +105,12 @@ void transaction::append_changes(entry& each) noexcept {
             if (was == is) continue;
             change.mask |= 1U << (i - first);
             const std::uint64_t difference = is - was;
-            append(record_, &difference, 8);
+            std::memcpy(record_.data() + at, &difference, 8);
+            at += 8;
         }
-        if (change.mask == 0) {
-            record_.resize(at);
-            continue;
-        }
-        std::memcpy(record_.data() + at, &change, sizeof change);
+        if (change.mask == 0) continue;
+        std::memcpy(record_.data() + record_used_, &change, sizeof change);
+        record_used_ = at;
         each.changed = true;
         ++change_count_;
     }
@@ -125,14 +118,24 @@ void transaction::append_changes(entry& each) noexcept {
 
 result<> transaction::build_record() noexcept {
     change_count_ = 0;
-    record_.resize(headers_bytes);
-    if (keyed_) append(record_, &key_, sizeof key_);
-    append(record_, events_.data(), events_.size());
+    // As large as it can get: each row changed in every word.
+    std::size_t bound = headers_bytes + sizeof key_ + events_.size() + record_alignment;
+    for (const auto& each : entries_) {
+        if (each.table != 0) bound += each.bytes + each.bytes / 8 + sizeof(change_header);
+    }
+    if (record_.size() < bound) record_.resize(bound * 2);
+    record_used_ = headers_bytes;
+    if (keyed_) {
+        std::memcpy(record_.data() + record_used_, &key_, sizeof key_);
+        record_used_ += sizeof key_;
+    }
+    std::memcpy(record_.data() + record_used_, events_.data(), events_.size());
+    record_used_ += events_.size();
     for (auto& each : entries_) {
         if (each.table != 0) append_changes(each);
     }
-    record_.resize((record_.size() + record_alignment - 1) / record_alignment * record_alignment);
-    if (record_.size() > record_bytes_max(*where_)) return errc::transaction_too_large;
+    for (; record_used_ % record_alignment != 0; ++record_used_) record_[record_used_] = {};
+    if (record_used_ > record_bytes_max(*where_)) return errc::transaction_too_large;
     transaction_header header{};
     header.flags = keyed_ ? std::uint16_t{keyed} : std::uint16_t{0};
     header.events = static_cast<std::uint16_t>(event_count_);
@@ -161,9 +164,9 @@ void transaction::stamp(std::uint64_t lsn) noexcept {
     }
     record_header header{};
     header.lsn = lsn;
-    header.bytes = static_cast<std::uint32_t>(record_.size());
+    header.bytes = static_cast<std::uint32_t>(record_used_);
     std::memcpy(record_.data(), &header, sizeof header);
-    const std::uint32_t crc = record_crc(record_);
+    const std::uint32_t crc = record_crc(record());
     std::memcpy(record_.data() + sizeof header, &crc, sizeof crc);
 }
 
@@ -220,7 +223,7 @@ result<receipt> transaction::commit_journaled() noexcept {
         roll_back();
         return locked.error();
     }
-    const auto place = claim(*where_, self_->slot(), static_cast<std::uint32_t>(record_.size()));
+    const auto place = claim(*where_, self_->slot(), static_cast<std::uint32_t>(record_used_));
     PERDURE_CRASH_POINT("commit.ring_unlock");
     step(lock, 0);
     if (!place) {
@@ -240,7 +243,7 @@ result<receipt> transaction::commit_journaled() noexcept {
     }
     stamp(place->lsn);
     if (planted(bug::release_before_publish)) release_held(*where_, self_->slot());
-    publish(*where_, self_->slot(), *place, record_);
+    publish(*where_, self_->slot(), *place, record());
     if (planted(bug::claim_dropped_before_undo)) step(slot_->claim, no_claim);
     // The undo is void before the claim is forgotten: a death in between must not be undone.
     PERDURE_CRASH_POINT("commit.undo_void");

@@ -29,7 +29,7 @@ constexpr std::uint64_t page_magic_of(std::uint32_t rows_per_page) noexcept {
 }
 
 /// Region offset of the row, 0 when the table has none of that number.
-inline std::uint64_t locate(const region& where, std::uint32_t table, std::uint64_t row) noexcept {
+[[gnu::always_inline]] inline std::uint64_t locate(const region& where, std::uint32_t table, std::uint64_t row) noexcept {
     const auto& d = where.descriptor(table);
     if (row >= 1ULL << 48 || d.rows_per_page == 0) return 0;
     const std::uint64_t page = page_of_row(d, row);

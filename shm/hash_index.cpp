@@ -7,7 +7,9 @@ namespace perdure::shm {
 namespace {
 
 constexpr std::uint64_t row_mask = (1ULL << 48) - 1;
-constexpr std::uint64_t entries_at_load_70 = 49;  // Of ten buckets' 70 places.
+// Of ten buckets' 70 places: at half load one key in twenty lies in an overflow bucket, at 70 % one
+// in four, and each costs a cache miss (perf/transfer).
+constexpr std::uint64_t entries_in_ten = 36;
 constexpr int chain_max = 64;                     // A longer chain is a garbled one.
 
 constexpr std::uint64_t tag_of(std::uint64_t hash) noexcept {
@@ -162,10 +164,13 @@ result<std::uint64_t> find_row(Source& source, std::uint32_t table, const row_ke
     const auto count = peek(where.descriptor(tables.buckets).row_high);
     if (count == 0) return errc::garbled;
     // A hit needs no version: whoever goes on to the row checks the key there, under its stripe.
-    const std::uint64_t at = locate(where, tables.buckets, bucket_of(hash, count));
-    if (at != 0) {
-        const std::uint64_t row = match(where, table, *where.template at<bucket>(at), hash, key);
+    std::uint64_t at = locate(where, tables.buckets, bucket_of(hash, count));
+    for (int links = 0; at != 0 && links < chain_max; ++links) {
+        const auto& link = *where.template at<bucket>(at);
+        const std::uint64_t row = match(where, table, link, hash, key);
         if (row != ~0ULL) return row;
+        const std::uint32_t next = peek(link.overflow);
+        at = next == 0 ? 0 : locate(where, tables.overflow, next - 1);
     }
     return find_slowly(source, tables, table, key, hash);
 }
@@ -281,7 +286,7 @@ bool wants_split(const region& where, std::uint32_t table) noexcept {
     const auto index = where.descriptor(table).index;
     if (index == 0 || index >= table_count) return false;
     const auto rows = peek(where.descriptor(table).row_high);
-    return rows * 10 > peek(where.descriptor(index).row_high) * entries_at_load_70;
+    return rows * 10 > peek(where.descriptor(index).row_high) * entries_in_ten;
 }
 
 result<> split_bucket(transaction& tx, std::uint32_t table) noexcept {
@@ -292,7 +297,10 @@ result<> split_bucket(transaction& tx, std::uint32_t table) noexcept {
     const std::uint64_t count = root->row_high;
     const auto level = static_cast<std::uint32_t>(std::bit_width(count) - 1);
     const std::uint64_t number = count - (1ULL << level);
-    PERDURE_TRY(add_pages(tx, tables.buckets, count, count + 1));
+    if (locate(where, tables.buckets, count) == 0) {
+        // Pages are there for the next transaction, when their directory has been written back.
+        return add_pages(tx, tables.buckets, count, count + 1);
+    }
     auto from = PERDURE_TRY(edit_chain(tx, tables, number));
     auto into = PERDURE_TRY(edit_chain(tx, tables, count));
     if (from.links[0]->level != level || into.links[0]->level != 0) return errc::garbled;

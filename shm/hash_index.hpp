@@ -105,7 +105,7 @@ result<> erase_key(transaction& tx, std::uint32_t table, const row_key& key) noe
 result<> enter_key(transaction& tx, std::uint32_t table, const row_key& key,
                    std::uint64_t row) noexcept;
 
-/// True while the table has more rows than its buckets hold at 70 % load.
+/// True while the table has more rows than its buckets should hold.
 bool wants_split(const region& where, std::uint32_t table) noexcept;
 
 /// One step of growth, a transaction of its own. Errors: as add_pages.

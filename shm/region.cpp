@@ -16,6 +16,7 @@ namespace perdure::shm {
 namespace {
 
 constexpr std::uint64_t commit_step = 16ULL << 20;
+constexpr std::uint64_t huge_page = 2ULL << 20;
 
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t step) noexcept {
     return (value + step - 1) / step * step;
@@ -102,6 +103,17 @@ void initialise_locks(std::byte* base, const region_geometry& geometry) noexcept
         PERDURE_ASSERT(pthread_mutex_init(lock, &kind) == 0);
     }
     pthread_mutexattr_destroy(&kind);
+}
+
+/// A free address at which the file's huge pages are the address space's, nullptr when none is found.
+/// Only a hint: a mapping elsewhere works as well, with smaller pages.
+void* aligned_place(std::uint64_t bytes) noexcept {
+    void* found = ::mmap(nullptr, bytes + huge_page, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (found == MAP_FAILED) return nullptr;
+    ::munmap(found, bytes + huge_page);
+    return reinterpret_cast<void*>(
+        round_up(reinterpret_cast<std::uintptr_t>(found), huge_page));
 }
 
 [[noreturn]] void refuse(errc code, const std::string& path, const std::string& cause,
@@ -192,7 +204,7 @@ void region::map(access mode, std::uint64_t bytes) {
     const std::string self = "/proc/self/fd/" + std::to_string(file_);
     try {
         const bip::file_mapping file(self.c_str(), how);
-        mapping_ = bip::mapped_region(file, how, 0, bytes);
+        mapping_ = bip::mapped_region(file, how, 0, bytes, aligned_place(bytes));
     } catch (const bip::interprocess_exception& error) {
         refuse_errno(path_, "mmap", error.get_native_error());
     }
@@ -347,10 +359,14 @@ result<> region::commit_pages(std::uint64_t end) noexcept {
 void region::warm() const noexcept {
     const auto committed = load(header().committed_bytes.value);
     std::uint64_t sum = 0;
-#ifdef MADV_POPULATE_WRITE
-    const int advice = writable() ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
+    // Huge pages even where the tmpfs gives none by itself (Linux 6.1); a random access in 128 MiB
+    // takes a quarter less with them (perf/limit). Any other kernel says no, which is fine.
+    constexpr int madv_collapse = 25;
+    if (writable()) ::madvise(base_, committed / huge_page * huge_page, madv_collapse);
+    constexpr int madv_populate_read = 22;
+    constexpr int madv_populate_write = 23;
+    const int advice = writable() ? madv_populate_write : madv_populate_read;
     if (::madvise(base_, committed, advice) == 0) return;
-#endif
     for (std::uint64_t at = 0; at < committed; at += page_bytes) {
         sum += peek(*reinterpret_cast<const std::uint64_t*>(base_ + at));
     }

@@ -132,6 +132,9 @@ class transaction {
     [[nodiscard]] const std::byte* image_of(const entry& each) const noexcept {
         return undo_ + each.undo + sizeof(undo_entry);
     }
+    [[nodiscard]] std::span<const std::byte> record() const noexcept {
+        return {record_.data(), record_used_};
+    }
     result<> build_record() noexcept;
     void append_changes(entry& each) noexcept;
     result<> check_balance() noexcept;
@@ -152,8 +155,9 @@ class transaction {
     std::vector<entry> entries_;
     std::vector<std::uint32_t> places_;  ///< Open addressing over entries_, once they are many.
     std::vector<std::byte> events_;
-    std::vector<std::byte> record_;
+    std::vector<std::byte> record_;  ///< The first record_used_ bytes.
     std::vector<table_shape> shapes_;
+    std::size_t record_used_ = 0;
     std::uint32_t event_count_ = 0;
     std::uint32_t change_count_ = 0;
     std::uint32_t undo_used_ = 0;
