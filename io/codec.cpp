@@ -88,7 +88,7 @@ result<std::size_t> record_list::add(std::span<const std::byte> bytes, std::uint
         raw_bytes_ += kept;
         at += header.bytes;
     }
-    if (at == 0 && !bytes.empty() && records_.empty()) return errc::garbled;
+    if (!bytes.empty() && bytes.size() < sizeof(record_header)) return errc::garbled;
     return at;
 }
 

@@ -33,7 +33,7 @@ class record_list {
   public:
     void clear() noexcept;
     /// Takes records from the front of `bytes` until they end or `raw_bytes_max` would be
-    /// exceeded; answers how many bytes of `bytes` they fill. Answers garbled for a record whose
+    /// exceeded; answers how many bytes of `bytes` they fill, 0 if the first is too large. Answers garbled for a record whose
     /// length, state or LSN is not what F1 to F4 (shm/record_format.hpp) and density demand.
     [[nodiscard]] result<std::size_t> add(std::span<const std::byte> bytes,
                                           std::uint64_t first_lsn, std::size_t raw_bytes_max);

@@ -12,9 +12,7 @@
 #include <memory>
 #include <system_error>
 
-#if __has_include(<perdure/shm/crash_point.hpp>)
 #include <perdure/shm/crash_point.hpp>
-#endif
 
 namespace perdure::io {
 namespace {
@@ -125,7 +123,8 @@ void kernel_calls::drop_cache(int descriptor) noexcept {
 
 errc file_system::refuse(std::string_view call, const std::string& thing, int number) {
     last_error_.assign(call).append(" ").append(thing).append(": ");
-    last_error_ += number == 0 ? "fewer bytes than asked for" : std::generic_category().message(number);
+    last_error_ += number == 0 ? "fewer bytes than asked for"
+                               : std::generic_category().message(number);
     switch (number) {
         case ENOENT: return errc::not_found;
         case EEXIST: return errc::exists;
@@ -228,6 +227,13 @@ result<> file::truncate(std::uint64_t bytes) {
     PERDURE_ASSERT(is_open());
     const int answer = uninterrupted([&] { return system_->calls_.truncate(descriptor_, bytes); });
     if (answer < 0) return system_->refuse("ftruncate", path_, -answer);
+    return {};
+}
+
+result<> file::rename(const std::string& to) {
+    PERDURE_ASSERT(is_open());
+    PERDURE_TRY(system_->rename(path_, to));
+    path_ = to;
     return {};
 }
 

@@ -30,8 +30,6 @@ namespace perdure::io {
 class kernel_calls {
   public:
     kernel_calls() = default;
-    kernel_calls(const kernel_calls&) = delete;
-    kernel_calls& operator=(const kernel_calls&) = delete;
     virtual ~kernel_calls() = default;
 
     virtual int open(const char* path, int flags, unsigned mode) noexcept;
@@ -56,6 +54,10 @@ class kernel_calls {
     virtual void start_writeback(int descriptor, std::uint64_t offset,
                                  std::uint64_t bytes) noexcept;
     virtual void drop_cache(int descriptor) noexcept;
+
+  protected:
+    kernel_calls(const kernel_calls&) = default;
+    kernel_calls& operator=(const kernel_calls&) = default;
 };
 
 class file;
@@ -117,6 +119,8 @@ class file {
     /// Reserves blocks, so that a full disk is met here; the size becomes at least `bytes`.
     result<> allocate(std::uint64_t bytes);
     result<> truncate(std::uint64_t bytes);
+    /// Gives the open file another name, replacing what bears it.
+    result<> rename(const std::string& to);
     [[nodiscard]] result<std::uint64_t> size() const;
     /// False if another open file holds a lock that excludes this one. Dies with the descriptor.
     [[nodiscard]] result<bool> try_lock(bool exclusive);
