@@ -26,7 +26,7 @@ FREE = ("tests", "perf", "examples")
 THIRD_PARTIES = {
     r"boost/interprocess/": {"shm"},
     r"boost/(asio|beast)|zstd\.h|cereal/|tbb/|oneapi/tbb|soci/": {"io", "plugins"},
-    r"sodium\.h": {"io"},
+    r"sodium\.h": {"io", "core"},
     r"CLI/": {"apps"},
     r"toml\+\+/": {"io"},
     r"spdlog/|fmt/": {"io", "apps"},

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who and what, as strong ids: accounts have 96 bits, assets 32, so that (account, asset) is a 16-byte
+// key.
+//
+// Promise     The id of a name is the same on every machine and in every order of creation.
+// Threads     Values.
+#pragma once
+
+#include <cstdint>
+#include <perdure/shm/hash_index.hpp>
+#include <string_view>
+
+namespace perdure {
+
+struct account_id {
+    std::uint64_t high = 0;
+    std::uint32_t low = 0;
+
+    /// The first 95 bits of the name's BLAKE2b hash. Two names of one id are refused at creation;
+    /// among 10^8 names that happens with a chance of 10^-13.
+    static account_id of(std::string_view name) noexcept;
+    /// A game's own numbering; never equal to a name's id.
+    static constexpr account_id of(std::uint64_t number) noexcept { return {number, 0}; }
+
+    friend bool operator==(const account_id&, const account_id&) = default;
+};
+
+struct asset_id {
+    std::uint32_t value = 0;  ///< 0 is no asset.
+
+    /// From the code ("gold"). Two codes of one id are refused at creation.
+    static asset_id of(std::string_view code) noexcept;
+
+    friend bool operator==(const asset_id&, const asset_id&) = default;
+};
+
+constexpr shm::row_key key_of(account_id account) noexcept {
+    return {account.high, account.low};
+}
+constexpr shm::row_key key_of(asset_id asset) noexcept {
+    return {asset.value, 0};
+}
+constexpr shm::row_key key_of(account_id account, asset_id asset) noexcept {
+    return {account.high, account.low | static_cast<std::uint64_t>(asset.value) << 32};
+}
+
+}  // namespace perdure

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The face: a world is a directory, opened by any number of processes, changed in transactions.
+//
+// Promise     open() answers an attached world in the state of the last commit if any process of this
+//             boot had it open, else in the state of the last durable commit; or it throws and says why.
+// Death       Any process may be killed at any instruction; the next one to meet its locks repairs.
+// Power loss  What was waited for with durability::durable is there afterwards.
+// Threads     A world may be shared by threads; each writing thread joins with a session of its own.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <perdure/core/ledger.hpp>
+#include <string>
+#include <vector>
+
+namespace perdure {
+
+using shm::receipt;
+using shm::session;
+using shm::view;
+
+enum class durability {
+    applied,  ///< Survives the death of any set of processes: true when write() has answered.
+    durable,  ///< Survives power loss.
+};
+
+struct world_options {
+    std::string region_directory;                ///< Empty: /dev/shm, or the world if that is too small.
+    std::uint64_t capacity_bytes = 8ULL << 30;
+    std::uint64_t ring_bytes = 32ULL << 20;
+    std::uint64_t undo_bytes = 128ULL << 10;
+    std::uint32_t slot_count = 64;
+    std::uint64_t segment_bytes = 64ULL << 20;
+    std::optional<std::uint32_t> group;          ///< access.group: a group that may attach.
+    bool accept_loss = false;                    ///< Go on where the journal is damaged: --accept-loss.
+    bool may_recover = true;                     ///< False: only attach to a region that is there.
+    shm::access mode = shm::access::read_write;
+};
+
+/// What open() had to do, for people and for status.
+struct opening {
+    bool recovered = false;       ///< The region was rebuilt from the journal.
+    std::string reason;           ///< Why: "no region", "another boot", ...
+    std::string torn_tail;        ///< What lay behind the last block, empty when nothing did.
+    std::uint64_t last_lsn = 0;
+    std::uint64_t transactions = 0;
+    double milliseconds = 0;
+};
+
+/// What verify() found. Hashes are BLAKE2b-256 in hexadecimal (docs/formats/hashes.md).
+struct verdict {
+    bool sound = false;      ///< No problem found.
+    bool conserved = false;  ///< Every asset's balances add up to its supply.
+    std::string state_hash;
+    std::string image_hash;
+    std::uint64_t last_lsn = 0;
+    std::uint64_t durable_lsn = 0;
+    std::vector<std::string> problems;
+};
+
+/// A moment's figures, readable without joining.
+struct condition {
+    std::uint64_t last_lsn = 0;
+    std::uint64_t durable_lsn = 0;
+    std::uint64_t lag_bytes = 0;  ///< Ring bytes not yet durable.
+    std::uint64_t ring_bytes = 0;
+    std::uint64_t region_bytes = 0;  ///< Memory taken.
+    std::uint64_t capacity_bytes = 0;
+    std::uint64_t repairs = 0;
+    std::uint64_t repairs_undone = 0;
+    std::uint64_t incarnation = 0;
+    std::uint64_t generation = 0;
+    std::uint64_t keeper_epoch = 0;
+    std::uint32_t keeper_pid = 0;  ///< 0 when none has signed or it is dead.
+    std::uint32_t participants = 0;
+    std::uint64_t fault = 0;  ///< errc that froze durability, 0 while all is well.
+    struct participant {
+        std::uint32_t slot;
+        std::uint64_t pid;
+        std::uint64_t thread;
+        bool active;
+    };
+    std::vector<participant> sitting;
+};
+
+class world {
+  public:
+    /// Makes the directory with an empty world. Throws failure: exists, disk_full, io_error.
+    static void create(const std::string& directory);
+    static world open(const std::string& directory, const world_options& options = {});
+
+    world(world&&) noexcept;
+    world& operator=(world&&) noexcept;
+    ~world();
+
+    /// One per writing thread, stays on it. Throws failure: no_slot, read_only, forked.
+    session join();
+
+    /// Errors: stalled, durability_lost, garbled (a receipt of another incarnation).
+    result<> wait(session& by, const receipt& paid, durability level,
+                  shm::deadline until = shm::deadline::in(std::chrono::seconds(30)));
+
+    /// Touches the region's memory once, so that no transaction meets a page fault.
+    void warm() const noexcept;
+
+    [[nodiscard]] const ledger& books() const noexcept;
+    [[nodiscard]] const opening& opened() const noexcept;
+    [[nodiscard]] condition status() const;
+    [[nodiscard]] shm::region& region() const noexcept;
+    [[nodiscard]] const std::string& directory() const noexcept;
+
+    /// Reads everything behind the gate and checks it. Throws failure when it cannot.
+    verdict verify(session& by);
+
+    /// The keeper's work until `stop` says true, asked at least ten times a second: drains, syncs,
+    /// sweeps. Waits for the lease first (a standby). Throws failure: durability_lost, lease_lost, ...
+    void keep(const std::function<bool()>& stop);
+
+  private:
+    struct parts;
+    explicit world(std::unique_ptr<parts> made) noexcept;
+    std::unique_ptr<parts> parts_;
+};
+
+}  // namespace perdure
