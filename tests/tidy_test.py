@@ -111,7 +111,8 @@ class Tidy(unittest.TestCase):
         self.assertEqual(findings_of({**CLEAN, "shm/ring.cpp": allowed}), [])
 
     def test_words_in_comments_and_strings_are_not_names(self):
-        text = CLEAN["shm/ring.cpp"] + '// The helper.\nconst char* a = "base";\nint b = c.data();\n'
+        words = '// The helper.\nconst char* a = "base";\nint b = c.data();\n'
+        text = CLEAN["shm/ring.cpp"] + words
         self.assertEqual(findings_of({**CLEAN, "shm/ring.cpp": text}), [])
 
 
