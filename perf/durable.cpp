@@ -6,12 +6,12 @@
 #include "options.hpp"
 #include "report.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <array>
 #include <cerrno>
 #include <deque>
-#include <fcntl.h>
 #include <system_error>
-#include <unistd.h>
 
 namespace perdure::perf {
 namespace {
@@ -62,7 +62,8 @@ class sync_probe {
     void write_block(std::size_t place) {
         block_.fill(static_cast<char>(place + next_));
         const auto at = static_cast<off_t>(place * sizeof(block));
-        if (pwrite(file_, block_.data(), block_.size(), at) != static_cast<ssize_t>(sizeof(block))) {
+        if (pwrite(file_, block_.data(), block_.size(), at) !=
+            static_cast<ssize_t>(sizeof(block))) {
             refuse("pwrite");
         }
     }
@@ -83,8 +84,8 @@ void measure_work(std::deque<store>& all, const options& asked, const durable_wo
                   sync_probe& disk, series& syncs) {
     std::vector<series> found;
     for (store& one : all) {
-        found.push_back(series({work.name, one.engine_name(), durability_level::durable,
-                                work.processes, work.batch}));
+        found.push_back(series(
+            {work.name, one.engine_name(), durability_level::durable, work.processes, work.batch}));
     }
     for (int run = 0; run < asked.runs(); ++run) {
         syncs.add(disk.measure(asked.quick ? 0.5 : 2.0));
@@ -93,8 +94,7 @@ void measure_work(std::deque<store>& all, const options& asked, const durable_wo
             crew workers(all[i].plan());
             for (int worker = 0; worker < work.processes; ++worker) {
                 const auto number = static_cast<std::uint32_t>(run * work.processes + worker);
-                workers.spawn(
-                    {.what = task::pay_durably, .batch = work.batch, .number = number});
+                workers.spawn({.what = task::pay_durably, .batch = work.batch, .number = number});
             }
             workers.await_ready();
             const auto counted = static_cast<std::size_t>(work.processes);

@@ -38,8 +38,8 @@ struct store_plan {
     char memory_directory[192];  ///< On tmpfs, ours alone.
     char disk_directory[192];    ///< On a disk, ours alone.
     std::uint64_t accounts;
-    std::uint64_t store_bytes;   ///< Address space and memory an engine with a fixed size takes.
-    durability_level level;      ///< The strongest level that the work asks for.
+    std::uint64_t store_bytes;  ///< Address space and memory an engine with a fixed size takes.
+    durability_level level;     ///< The strongest level that the work asks for.
     std::uint32_t reserved;
 };
 

@@ -14,9 +14,9 @@
 #include "engine.hpp"
 #include "histogram.hpp"
 
+#include <sys/types.h>
 #include <atomic>
 #include <chrono>
-#include <sys/types.h>
 #include <vector>
 
 namespace perdure::perf {
@@ -24,13 +24,13 @@ namespace perdure::perf {
 enum class phase : std::uint32_t { waiting = 0, warming = 1, measuring = 2, ended = 3 };
 
 enum class task : std::uint32_t {
-    pay = 1,          ///< Payments, one a transaction.
-    pay_durably = 2,  ///< Payments, durable after each batch.
-    read = 3,         ///< Reads of one row.
+    pay = 1,            ///< Payments, one a transaction.
+    pay_durably = 2,    ///< Payments, durable after each batch.
+    read = 3,           ///< Reads of one row.
     pay_then_hold = 4,  ///< Payments until told to hold a row; then it stays inside.
-    hold = 5,         ///< Opens a transaction on account 0 and stays inside.
-    take_over = 6,    ///< Kills the holder of account 0, then pays from that account.
-    attach = 7,       ///< Opens the store; the time that took is the latency.
+    hold = 5,           ///< Opens a transaction on account 0 and stays inside.
+    take_over = 6,      ///< Kills the holder of account 0, then pays from that account.
+    attach = 7,         ///< Opens the store; the time that took is the latency.
 };
 
 struct worker_order {
@@ -54,9 +54,9 @@ struct control_page {
     static constexpr std::size_t workers_max = 20;
 
     store_plan plan;
-    std::atomic<std::uint32_t> now;     ///< A phase.
-    std::atomic<std::uint32_t> round;   ///< take_over: which holder is to be killed.
-    std::atomic<std::int32_t> victim;   ///< take_over: its process.
+    std::atomic<std::uint32_t> now;    ///< A phase.
+    std::atomic<std::uint32_t> round;  ///< take_over: which holder is to be killed.
+    std::atomic<std::int32_t> victim;  ///< take_over: its process.
     worker_page workers[workers_max];
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.hpp"
 
+#include <unistd.h>
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <sstream>
-#include <unistd.h>
 
 namespace perdure::perf {
 namespace {

@@ -35,8 +35,7 @@ void measure_reads(std::deque<store>& all, const options& asked, const std::stri
 }
 
 void run(const options& asked) {
-    const auto engines =
-        asked.engines_among({"perdure", "lmdb", "boost-mutex", "boost-striped"});
+    const auto engines = asked.engines_among({"perdure", "lmdb", "boost-mutex", "boost-striped"});
     std::deque<store> all;
     for (const std::string& engine : engines) {
         all.emplace_back(engine, durability_level::applied, asked);

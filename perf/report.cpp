@@ -11,12 +11,11 @@ void series::add(const measurement& run, const journal_state& journal) {
     rates_.push_back(run.operations_per_second);
     latency_.add(run.latency);
     // The fewest wraps of a run: the claim is that each run wrapped the ring often enough.
-    ring_wraps_ = rates_.size() == 1 ? journal.ring_wraps
-                                     : std::min(ring_wraps_, journal.ring_wraps);
+    ring_wraps_ =
+        rates_.size() == 1 ? journal.ring_wraps : std::min(ring_wraps_, journal.ring_wraps);
     lag_bytes_ = std::max(lag_bytes_, journal.lag_bytes);
     std::fprintf(stderr, "  %s %s x%d run %zu: %.0f/s\n", title_.work.c_str(),
-                 title_.engine.c_str(), title_.processes, rates_.size(),
-                 run.operations_per_second);
+                 title_.engine.c_str(), title_.processes, rates_.size(), run.operations_per_second);
 }
 
 void series::print(const std::string& suite) const {
@@ -27,15 +26,16 @@ void series::print(const std::string& suite) const {
     const double median =
         sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     const double spread = median > 0 ? (sorted.back() - sorted.front()) / median : 0;
-    std::printf("{\"suite\":\"%s\",\"work\":\"%s\",\"engine\":\"%s\",\"durability\":\"%s\","
-                "\"processes\":%d,\"batch\":%" PRIu32 ",\"ops_s\":%.1f,"
-                "\"p50_ns\":%" PRIu64 ",\"p99_ns\":%" PRIu64 ",\"p999_ns\":%" PRIu64
-                ",\"max_ns\":%" PRIu64 ",\"spread\":%.4f,\"ring_wraps\":%" PRIu64
-                ",\"lag_bytes\":%" PRIu64 "}\n",
-                suite.c_str(), title_.work.c_str(), title_.engine.c_str(),
-                std::string(name(title_.level)).c_str(), title_.processes, title_.batch, median,
-                latency_.quantile(0.50), latency_.quantile(0.99), latency_.quantile(0.999),
-                latency_.max(), spread, ring_wraps_, lag_bytes_);
+    std::printf(
+        "{\"suite\":\"%s\",\"work\":\"%s\",\"engine\":\"%s\",\"durability\":\"%s\","
+        "\"processes\":%d,\"batch\":%" PRIu32
+        ",\"ops_s\":%.1f,"
+        "\"p50_ns\":%" PRIu64 ",\"p99_ns\":%" PRIu64 ",\"p999_ns\":%" PRIu64 ",\"max_ns\":%" PRIu64
+        ",\"spread\":%.4f,\"ring_wraps\":%" PRIu64 ",\"lag_bytes\":%" PRIu64 "}\n",
+        suite.c_str(), title_.work.c_str(), title_.engine.c_str(),
+        std::string(name(title_.level)).c_str(), title_.processes, title_.batch, median,
+        latency_.quantile(0.50), latency_.quantile(0.99), latency_.quantile(0.999), latency_.max(),
+        spread, ring_wraps_, lag_bytes_);
     std::fflush(stdout);
 }
 

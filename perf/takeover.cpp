@@ -63,9 +63,7 @@ class contest {
     }
 
   private:
-    std::uint64_t done() {
-        return workers_.worker(0).operations.load(std::memory_order_acquire);
-    }
+    std::uint64_t done() { return workers_.worker(0).operations.load(std::memory_order_acquire); }
 
     store store_;
     series found_;
@@ -75,8 +73,8 @@ class contest {
 
 void run(const options& asked) {
     std::deque<contest> all;
-    for (const std::string& engine : asked.engines_among(
-             {"perdure", "lmdb", "boost-mutex", "boost-striped", "robust-mutex"})) {
+    for (const std::string& engine :
+         asked.engines_among({"perdure", "lmdb", "boost-mutex", "boost-striped", "robust-mutex"})) {
         all.emplace_back(engine, asked);
     }
     const int rounds = asked.quick ? 100 : 1000;

@@ -17,7 +17,8 @@ void measure_draw(stores& all, const options& asked, const std::string& work, dr
     for (const int processes : {1, 2}) {
         std::vector<series> found;
         for (store& one : all) {
-            found.push_back(series({work, one.engine_name(), one.face().applied_level(), processes}));
+            found.push_back(
+                series({work, one.engine_name(), one.face().applied_level(), processes}));
         }
         for (int run = 0; run < asked.runs(); ++run) {
             for (std::size_t i = 0; i < all.size(); ++i) {
@@ -116,8 +117,7 @@ void measure_disjoint(stores& all, const options& asked) {
 }
 
 void run(const options& asked) {
-    const auto engines =
-        asked.engines_among({"perdure", "lmdb", "boost-mutex", "boost-striped"});
+    const auto engines = asked.engines_among({"perdure", "lmdb", "boost-mutex", "boost-striped"});
     stores all;
     for (const std::string& engine : engines) {
         all.emplace_back(engine, durability_level::applied, asked);

@@ -3,13 +3,13 @@
 // The worker's side of harness.hpp.
 #include "harness.hpp"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <vector>
 
 namespace perdure::perf {
@@ -35,16 +35,12 @@ class worker {
         report_ready();
         while (now() == phase::waiting) doze();
         switch (order.what) {
-            case task::pay:
-                return repeat([&] { store_->pay(source.next()); });
+            case task::pay: return repeat([&] { store_->pay(source.next()); });
             case task::read:
                 return repeat([&] { sink_ = store_->read(source.next_account()).balance; });
-            case task::pay_durably:
-                return pay_durably(source);
-            case task::pay_then_hold:
-                return pay_then_hold(source);
-            default:
-                throw engine_failure("a worker without a task");
+            case task::pay_durably: return pay_durably(source);
+            case task::pay_then_hold: return pay_then_hold(source);
+            default: throw engine_failure("a worker without a task");
         }
     }
 

@@ -34,9 +34,7 @@ struct account_key {
 };
 static_assert(sizeof(account_key) == 16);
 
-constexpr account_key key_of(std::uint64_t account) noexcept {
-    return {scatter(account), account};
-}
+constexpr account_key key_of(std::uint64_t account) noexcept { return {scatter(account), account}; }
 
 struct account_row {
     std::int64_t balance;
@@ -73,13 +71,9 @@ class payment_source {
 
     std::uint64_t next_account() noexcept {
         switch (how_) {
-            case draw::zipf:
-                position_ = (position_ + 1U) % drawn_.size();
-                return drawn_[position_];
-            case draw::disjoint:
-                return below(accounts_ / 2U) * 2U + (worker_ & 1U);
-            case draw::uniform:
-                break;
+            case draw::zipf: position_ = (position_ + 1U) % drawn_.size(); return drawn_[position_];
+            case draw::disjoint: return below(accounts_ / 2U) * 2U + (worker_ & 1U);
+            case draw::uniform: break;
         }
         return below(accounts_);
     }
@@ -110,8 +104,7 @@ class payment_source {
         }
         const double zeta_of_two = 1.0 + std::pow(0.5, exponent);
         const double alpha = 1.0 / (1.0 - exponent);
-        const double eta =
-            (1.0 - std::pow(2.0 / n, 1.0 - exponent)) / (1.0 - zeta_of_two / zeta);
+        const double eta = (1.0 - std::pow(2.0 / n, 1.0 - exponent)) / (1.0 - zeta_of_two / zeta);
         drawn_.resize(std::size_t{1} << 20U);
         for (auto& account : drawn_) {
             const double u = static_cast<double>(random() >> 11U) * 0x1.0p-53;

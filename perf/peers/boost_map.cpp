@@ -147,9 +147,9 @@ class boost_map final : public engine {
     }
 
     void warm() override {
-        const auto* base = static_cast<const volatile char*>(memory_->get_address());
+        const auto* first = static_cast<const volatile char*>(memory_->get_address());
         const std::size_t used = memory_->get_size() - memory_->get_free_memory();
-        for (std::size_t at = 0; at < used; at += 4096) (void)base[at];
+        for (std::size_t at = 0; at < used; at += 4096) (void)first[at];
     }
 
     void pay(const payment& what) override {
@@ -195,8 +195,8 @@ class boost_map final : public engine {
 
   private:
     void place(const store_plan& plan) {
-        segment_ = std::filesystem::path(plan.memory_directory).filename().string() + "-" +
-                   Locks::title;
+        segment_ =
+            std::filesystem::path(plan.memory_directory).filename().string() + "-" + Locks::title;
     }
 
     account_row& row(const account_key& key) {

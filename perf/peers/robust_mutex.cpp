@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "robust_mutex.hpp"
 
-#include <cerrno>
 #include <fcntl.h>
-#include <filesystem>
 #include <pthread.h>
 #include <sys/mman.h>
-#include <system_error>
 #include <unistd.h>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 namespace perdure::perf {
 namespace {
@@ -75,8 +75,8 @@ class robust_mutex final : public engine {
         const int file = ::open(path_.c_str(), O_RDWR | O_CLOEXEC | flags, 0600);
         if (file < 0) check(errno, path_);
         const int grown = flags != 0 ? posix_fallocate(file, 0, sizeof(pthread_mutex_t)) : 0;
-        void* const at = mmap(nullptr, sizeof(pthread_mutex_t), PROT_READ | PROT_WRITE, MAP_SHARED,
-                              file, 0);
+        void* const at =
+            mmap(nullptr, sizeof(pthread_mutex_t), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
         const int mapped = at == MAP_FAILED ? errno : 0;
         ::close(file);
         check(grown, path_);
