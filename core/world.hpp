@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <perdure/core/ledger.hpp>
+#include <perdure/io/file.hpp>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct world_options {
     bool accept_loss = false;                    ///< Go on where the journal is damaged: --accept-loss.
     bool may_recover = true;                     ///< False: only attach to a region that is there.
     shm::access mode = shm::access::read_write;
+    io::kernel_calls* calls = nullptr;  ///< How files are reached; nullptr: Linux itself.
 };
 
 /// What open() had to do, for people and for status.
