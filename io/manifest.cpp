@@ -52,7 +52,10 @@ std::string segment_path(const std::string& directory, std::uint64_t first_lsn) 
 result<> manifest::create(file_system& files, const std::string& directory, const uuid& world) {
     const std::string path = manifest_path(directory);
     const std::string draft = path + ".new";
-    if (files.open(path, open_mode::read)) return errc::exists;
+    // Only a clear no will do: a rename below would replace what an unreadable disk hides.
+    const auto present = files.open(path, open_mode::read);
+    if (present) return errc::exists;
+    if (present.error() != errc::not_found) return present.error();
     const result<> removed = files.unlink(draft);
     if (!removed && removed.error() != errc::not_found) return removed;
     manifest fresh(directory, PERDURE_TRY(files.open(draft, open_mode::create)));

@@ -2,6 +2,7 @@
 #include <perdure/io/plane.hpp>
 
 #include <tmmintrin.h>
+#define ZSTD_STATIC_LINKING_ONLY  // For ZSTD_c_literalCompressionMode alone.
 #include <zstd.h>
 
 #include <array>
@@ -96,10 +97,18 @@ void join(const std::byte* planes, std::span<std::uint64_t> words) noexcept {
 
 stream_packer::stream_packer() : packing_(ZSTD_createCCtx()), unpacking_(ZSTD_createDCtx()) {
     if (packing_ == nullptr || unpacking_ == nullptr) throw std::bad_alloc();
-    static_cast<void>(ZSTD_CCtx_setParameter(packing_.get(), ZSTD_c_compressionLevel, 1));
-    // Measured with perf/codec: what is left in a plane is skew, not repetition.
-    static_cast<void>(ZSTD_CCtx_setParameter(packing_.get(), ZSTD_c_hashLog, 10));
-    static_cast<void>(ZSTD_CCtx_setParameter(packing_.get(), ZSTD_c_contentSizeFlag, 0));
+    // What is left in a plane is skew, not repetition: entropy coding counts, the search for matches
+    // may be coarse. Measured with perf/codec: a third of the time of plain level 1, and denser.
+    const auto set = [&](ZSTD_cParameter parameter, int value) {
+        const std::size_t answer = ZSTD_CCtx_setParameter(packing_.get(), parameter, value);
+        PERDURE_ASSERT(ZSTD_isError(answer) == 0);
+    };
+    set(ZSTD_c_compressionLevel, 1);
+    set(ZSTD_c_minMatch, 7);
+    set(ZSTD_c_hashLog, 8);
+    set(ZSTD_c_targetLength, 60);
+    set(ZSTD_c_literalCompressionMode, ZSTD_ps_enable);
+    set(ZSTD_c_contentSizeFlag, 0);
 }
 
 stream_packer::~stream_packer() = default;

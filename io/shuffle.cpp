@@ -232,31 +232,33 @@ void shuffle_codec::encode_group(std::span<const std::byte* const> members,
     }
 }
 
+__m128i load(const std::byte* from) noexcept {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+}
+
 /// Copies records into columns, two records and two words at a time.
 void shuffle_codec::gather(std::span<const std::byte* const> members, std::size_t columns) {
     constexpr std::size_t tile = 64;  // Records of a tile stay in the first-level cache.
     words_.resize(columns * stride_);
     differing_.assign(columns, 0);
-    const auto* const first = reinterpret_cast<const __m128i*>(members[0]);
     for (std::size_t begin = 0; begin < count_; begin += tile) {
         const std::size_t end = std::min(begin + tile, count_);
         for (std::size_t pair = 0; pair < columns / 2; ++pair) {
             std::uint64_t* const low = column_words(2 * pair);
             std::uint64_t* const high = column_words(2 * pair + 1);
-            const __m128i reference = _mm_loadu_si128(first + pair);
+            const __m128i reference = load(members[0] + 16 * pair);
             __m128i differing = _mm_setzero_si128();
-            std::size_t i = begin;
-            for (; i < end; i += 2) {
-                const std::size_t next = std::min(i + 1, count_ - 1);
-                const __m128i a = _mm_loadu_si128(
-                    reinterpret_cast<const __m128i*>(members[i] + 16 * pair));
-                const __m128i b = _mm_loadu_si128(
-                    reinterpret_cast<const __m128i*>(members[next] + 16 * pair));
+            const auto take = [&](std::size_t i, const std::byte* one, const std::byte* other) {
+                const __m128i a = load(one + 16 * pair);
+                const __m128i b = load(other + 16 * pair);
                 differing = _mm_or_si128(differing, _mm_or_si128(_mm_xor_si128(a, reference),
                                                                  _mm_xor_si128(b, reference)));
                 _mm_storeu_si128(reinterpret_cast<__m128i*>(low + i), _mm_unpacklo_epi64(a, b));
                 _mm_storeu_si128(reinterpret_cast<__m128i*>(high + i), _mm_unpackhi_epi64(a, b));
-            }
+            };
+            std::size_t i = begin;
+            for (; i + 1 < end; i += 2) take(i, members[i], members[i + 1]);
+            if (i < end) take(i, members[i], members[i]);
             std::array<std::uint64_t, 2> bits;
             _mm_storeu_si128(reinterpret_cast<__m128i*>(bits.data()), differing);
             differing_[2 * pair] |= bits[0];

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <climits>
+#include <perdure/io/keeper.hpp>
+#include <perdure/shm/crash_point.hpp>
+
+namespace perdure::io {
+namespace {
+
+constexpr std::uint64_t round_bytes_max = block_raw_bytes;
+constexpr std::chrono::milliseconds standby_pause{50};
+constexpr std::chrono::microseconds idle_slice{500};
+constexpr std::uint64_t sweep_every_ns = 50'000'000;
+constexpr int spins_before_sleep = 400;
+
+std::span<const std::byte> ring_bytes(const shm::region& where, std::uint64_t from,
+                                      std::uint64_t bytes) noexcept {
+    const auto& g = where.geometry();
+    return {where.at<std::byte>(g.ring_at + (from & (g.ring_bytes - 1))), bytes};
+}
+
+}  // namespace
+
+keeper::keeper(file_system& files, std::string directory, keeper_options options)
+    : files_(&files),
+      directory_(std::move(directory)),
+      options_(options),
+      lease_(files, directory_) {}
+
+keeper::~keeper() {
+    rest();
+}
+
+void keeper::rest() noexcept {
+    lease_.give_back();
+}
+
+result<> keeper::open_journal(shm::region& where) {
+    writer_.reset();
+    manifest_ = PERDURE_TRY(manifest::open(*files_, directory_, open_mode::read_write, found_));
+    // A region that outlived a recovery, e.g. because its file was deleted, must not write any more.
+    if (manifest_->incarnation() != where.geometry().incarnation) return errc::lease_lost;
+    auto& mark = where.header().keeper;
+    PERDURE_CRASH_POINT("keeper.epoch");
+    epoch_ = shm::word(mark.epoch).fetch_add(1) + 1;
+    journal_options options;
+    options.segment_bytes = options_.segment_bytes;
+    options.epoch = epoch_;
+    options.fence = [&where, epoch = epoch_]() -> result<> {
+        if (shm::load(where.header().keeper.epoch) != epoch) return errc::lease_lost;  // K1
+        return {};
+    };
+    writer_ = PERDURE_TRY(journal_writer::open(*files_, *manifest_, options, found_));
+    return {};
+}
+
+/// The journal may be ahead of the durable mark by what the last keeper wrote and did not announce. It
+/// must not be behind: then files were lost or put back under a living region.
+result<> keeper::agree(shm::region& where) {
+    const std::uint64_t written = writer_->next_lsn() - 1;
+    const std::uint64_t known = shm::load(where.header().durable.lsn);
+    if (written < known || written >= shm::next_lsn(where)) {
+        found_ = finding{errc::damaged, journal_directory(directory_), 0,
+                         "it ends at LSN " + std::to_string(written) + ", the region knows " +
+                             std::to_string(known) + " to be durable and has given out up to " +
+                             std::to_string(shm::next_lsn(where) - 1)};
+        return errc::damaged;
+    }
+    PERDURE_CRASH_POINT("keeper.agree");
+    publish(where, written);
+    return {};
+}
+
+result<> keeper::take(shm::region& where) {
+    if (shm::load(where.header().durable.failed) != 0) return errc::durability_lost;
+    PERDURE_TRY(lease_.take());
+    if (writer_ != nullptr && !writer_->failed() &&
+        shm::load(where.header().keeper.epoch) == epoch_) {
+        return {};  // Nobody was here in between: the journal is as this process left it.
+    }
+    auto opened = open_journal(where);
+    if (opened) opened = agree(where);
+    if (!opened) {
+        writer_.reset();
+        lease_.give_back();
+    }
+    return opened;
+}
+
+/// Moves mark and head past every record up to `lsn`, and wakes who waits for it.
+void keeper::publish(shm::region& where, std::uint64_t lsn) noexcept {
+    auto& mark = where.header().durable;
+    if (lsn > shm::load(mark.lsn)) {
+        PERDURE_CRASH_POINT("keeper.durable");
+        shm::step(mark.lsn, lsn);
+        if (shm::load(mark.sleepers) != 0) {
+            where.waits().wake(*reinterpret_cast<std::uint32_t*>(&mark.lsn), INT_MAX);
+        }
+    }
+    // Only now may the space be reused: until the sync this was the only copy.
+    std::uint64_t head = shm::load(where.header().head.value);
+    for (;;) {
+        const auto seen = shm::look(where, head);
+        if (!seen || seen->state == shm::record_state::free || seen->lsn > lsn) break;
+        head += seen->bytes;
+    }
+    if (head != shm::load(where.header().head.value)) {
+        PERDURE_CRASH_POINT("keeper.head");
+        shm::move_head(where, head);
+    }
+}
+
+result<> keeper::freeze(shm::region& where, errc cause) noexcept {
+    auto& mark = where.header().durable;
+    // Somebody else's turn is no loss of durability; everything else is final (K2).
+    if (cause != errc::lease_lost) {
+        PERDURE_CRASH_POINT("keeper.freeze");
+        std::uint32_t none = 0;
+        shm::word(mark.failed).compare_exchange_strong(none, static_cast<std::uint32_t>(cause));
+        where.waits().wake(*reinterpret_cast<std::uint32_t*>(&mark.lsn), INT_MAX);
+    }
+    writer_.reset();
+    lease_.give_back();
+    return cause;
+}
+
+/// End of what is whole behind the head: up to a round's bytes, and not past a CLAIMED record.
+result<std::uint64_t> keeper::ready_end(shm::region& where, std::uint64_t& first_lsn) {
+    const std::uint64_t head = shm::load(where.header().head.value);
+    const std::uint64_t tail = shm::load(where.header().producer.tail);
+    std::uint64_t at = head;
+    first_lsn = 0;
+    while (at < tail && at - head < round_bytes_max) {
+        const auto seen = PERDURE_TRY(shm::look(where, at));
+        if (first_lsn == 0) first_lsn = seen.lsn;
+        if (seen.state == shm::record_state::claimed) {
+            if (planted(shm::bug::drain_passes_claimed)) {
+                at += seen.bytes;
+                continue;
+            }
+            if (at != head) break;
+            // The oldest record is unfinished: is there anybody left to finish it?
+            if (seen.participant == 0 || seen.participant > where.geometry().slot_count) {
+                return errc::garbled;
+            }
+            const auto fate = shm::try_repair(where, seen.participant - 1);
+            if (fate == shm::life::unusable) return errc::garbled;
+            if (fate == shm::life::alive) break;
+            continue;
+        }
+        if (seen.state == shm::record_state::free) return errc::garbled;
+        at += seen.bytes;
+    }
+    return at;
+}
+
+result<std::uint64_t> keeper::write_out(shm::region& where, std::uint64_t end,
+                                        std::uint64_t first_lsn) {
+    const std::uint64_t ring = where.geometry().ring_bytes;
+    std::uint64_t at = shm::load(where.header().head.value);
+    std::uint64_t lsn = first_lsn;
+    while (at < end) {
+        // What lies in one piece is encoded where it is; a record over the ring's end is joined.
+        const std::uint64_t piece_end = std::min(end, at + (ring - at % ring));
+        std::uint64_t whole = at;
+        std::uint64_t records = 0;
+        while (whole < piece_end) {
+            const auto seen = PERDURE_TRY(shm::look(where, whole));
+            if (whole + seen.bytes > piece_end) break;
+            whole += seen.bytes;
+            ++records;
+        }
+        if (whole == at) {
+            const auto seen = PERDURE_TRY(shm::look(where, at));
+            wrapped_.clear();
+            shm::read_record(where, at, seen, wrapped_);
+            PERDURE_CRASH_POINT("keeper.append_wrapped");
+            PERDURE_TRY(writer_->append(wrapped_, lsn));
+            at += seen.bytes;
+            lsn += 1;
+            continue;
+        }
+        PERDURE_CRASH_POINT("keeper.append");
+        PERDURE_TRY(writer_->append(ring_bytes(where, at, whole - at), lsn));
+        at = whole;
+        lsn += records;
+    }
+    return lsn - first_lsn;
+}
+
+result<std::uint64_t> keeper::drain_once(shm::region& where) {
+    std::uint64_t first_lsn = 0;
+    const auto end = ready_end(where, first_lsn);
+    if (!end) return freeze(where, end.error()).error();
+    if (*end == shm::load(where.header().head.value)) return std::uint64_t{0};
+    const auto written = write_out(where, *end, first_lsn);
+    if (!written) return freeze(where, written.error()).error();
+    const std::uint64_t last = first_lsn + *written - 1;
+    if (planted(shm::bug::ack_at_write)) publish(where, last);
+    PERDURE_CRASH_POINT("keeper.sync");
+    if (const auto synced = writer_->sync(); !synced) {
+        return freeze(where, synced.error()).error();
+    }
+    publish(where, last);
+    return *written;
+}
+
+result<> keeper::help(shm::region& where) noexcept {
+    const std::unique_lock mine(turn_, std::try_to_lock);
+    if (!mine.owns_lock()) return errc::lease_held;
+    if (lease_.is_held()) return errc::lease_held;  // run() is at work in another thread.
+    PERDURE_TRY(take(where));
+    for (;;) {
+        const auto drained = drain_once(where);
+        if (!drained) return drained.error();
+        if (*drained == 0) break;
+    }
+    rest();
+    return {};
+}
+
+/// Sleeps until the bell rings, a slice at most.
+void keeper::idle(shm::region& where) noexcept {
+    auto& mark = where.header().keeper;
+    const auto head = shm::load(where.header().head.value);
+    for (int turn = 0; turn < spins_before_sleep; ++turn) {
+        if (shm::load(where.header().producer.tail) != head) return;
+        where.waits().pause();
+    }
+    const auto rung = shm::load(mark.bell);
+    shm::word(mark.sleeping).store(1);
+    // After the sign, so that who commits now either sees it or is seen.
+    if (shm::load(where.header().producer.tail) == head) {
+        where.waits().wait(mark.bell, rung, idle_slice);
+    }
+    shm::word(mark.sleeping).store(0);
+}
+
+result<> keeper::run(shm::region& where, const std::function<bool()>& stop) {
+    auto self = shm::participant::join(where);
+    if (!self) return self.error();
+    while (!stop()) {
+        const auto taken = take(where);
+        if (taken) break;
+        if (taken.error() != errc::lease_held) return taken.error();
+        ::usleep(static_cast<useconds_t>(
+            std::chrono::microseconds(standby_pause).count()));
+    }
+    if (!lease_.is_held()) return {};
+    auto& mark = where.header().keeper;
+    shm::put(mark.pid, static_cast<std::uint32_t>(::getpid()));
+    shm::step(mark.slot, self->owner());
+    std::uint64_t swept = 0;
+    result<> ended;
+    while (!stop()) {
+        const auto drained = drain_once(where);
+        if (!drained) {
+            ended = drained.error();
+            break;
+        }
+        const auto now = where.waits().now_ns();
+        if (now - swept > sweep_every_ns) {
+            shm::sweep(where);
+            swept = now;
+        }
+        if (*drained == 0) idle(where);
+    }
+    while (ended) {  // What has been committed by now goes along.
+        const auto drained = drain_once(where);
+        if (!drained) ended = drained.error();
+        if (!drained || *drained == 0) break;
+    }
+    if (shm::load(mark.slot) == self->owner()) shm::step(mark.slot, 0);
+    rest();
+    return ended;
+}
+
+}  // namespace perdure::io

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Drains the ring into the journal: group commit, the durable mark, the sweep of the dead.
+//
+// Promise     durable_lsn moves only after a sync that covers it ended with success. The head of the ring
+//             moves only behind it, so what is not yet on disk is still in the region.
+// Death       Killed anywhere, a keeper leaves the ring as it was and at worst a torn block; the next
+//             holder of the lease erases that and goes on from the head.
+// Power loss  As journal.hpp.
+// Threads     One at a time holds the lease; help() may be called by any thread of the process.
+// Invariants  K1 nothing is written unless the region's fencing epoch is this keeper's.
+//             K2 a failed write or sync freezes the durable mark for good; nobody retries it.
+//             K3 the head never passes a record that is CLAIMED.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <perdure/io/journal.hpp>
+#include <perdure/io/lease.hpp>
+#include <perdure/shm/session.hpp>
+
+namespace perdure::io {
+
+struct keeper_options {
+    std::uint64_t segment_bytes = 64ULL << 20;
+};
+
+class keeper final : public shm::drain {
+  public:
+    keeper(file_system& files, std::string directory, keeper_options options);
+    keeper(const keeper&) = delete;
+    keeper& operator=(const keeper&) = delete;
+    ~keeper();
+
+    /// Takes the lease, fences whoever had it, opens the journal and agrees with it about what is
+    /// durable. Errors: lease_held, lease_lost (the region is not the world's newest), damaged, missing,
+    /// disk_full, io_error, durability_lost.
+    result<> take(shm::region& where);
+
+    /// One round: what is whole in the ring, up to a block, written and synced. Answers the records.
+    /// Errors: durability_lost, lease_lost, garbled; all final.
+    result<std::uint64_t> drain_once(shm::region& where);
+
+    /// Gives the lease back; the journal stays open for the next help().
+    void rest() noexcept;
+
+    /// shm::drain: empties the ring once, if nobody else keeps the world.
+    result<> help(shm::region& where) noexcept override;
+
+    /// Keeps the world until `stop` answers true, asked at least ten times a second. Waits for the lease
+    /// first. Errors: as take and drain_once, but for lease_held.
+    result<> run(shm::region& where, const std::function<bool()>& stop);
+
+    /// Where and why the journal was refused, after an error.
+    [[nodiscard]] const std::optional<finding>& found() const noexcept { return found_; }
+
+  private:
+    result<> open_journal(shm::region& where);
+    result<> agree(shm::region& where);
+    result<> freeze(shm::region& where, errc cause) noexcept;
+    result<std::uint64_t> write_out(shm::region& where, std::uint64_t end, std::uint64_t first_lsn);
+    result<std::uint64_t> ready_end(shm::region& where, std::uint64_t& first_lsn);
+    void publish(shm::region& where, std::uint64_t lsn) noexcept;
+    void idle(shm::region& where) noexcept;
+
+    std::mutex turn_;  // help() comes from any thread.
+    file_system* files_;
+    std::string directory_;
+    keeper_options options_;
+    lease lease_;
+    std::optional<manifest> manifest_;
+    std::unique_ptr<journal_writer> writer_;
+    std::optional<finding> found_;
+    std::vector<std::byte> wrapped_;
+    std::uint64_t epoch_ = 0;
+};
+
+}  // namespace perdure::io
