@@ -99,7 +99,7 @@ result<> loader::apply(std::span<const std::byte> record) noexcept {
     const auto* end = at + record.size();
     record_header header;
     if (!take(at, end, header) || header.bytes != record.size()) return errc::damaged;
-    if (last_lsn_ != 0 && header.lsn != last_lsn_ + 1) return errc::damaged;
+    if (header.lsn != last_lsn_ + 1) return errc::damaged;
     const auto state = static_cast<record_state>(header.state);
     if (state == record_state::padding) {
         last_lsn_ = header.lsn;
@@ -129,19 +129,19 @@ result<> loader::apply(std::span<const std::byte> record) noexcept {
     return {};
 }
 
-void loader::link_free_rows(std::uint32_t table) noexcept {
+result<> loader::link_free_rows(std::uint32_t table) noexcept {
     auto& d = where_->descriptor(table);
     d.row_high = high_[table];
     d.free_head = 0;
     // Downwards, so that the lowest numbers are taken first.
     for (std::uint64_t row = high_[table]; row-- > 0;) {
-        const std::uint64_t at = locate(*where_, table, row);
-        if (at == 0) continue;  // A range nobody used; its pages come with the table's growth.
-        auto& freed = *where_->at<freed_row>(at);
+        PERDURE_TRY(ensure_row(table, row));  // A range that was given out and never used.
+        auto& freed = *where_->at<freed_row>(locate(*where_, table, row));
         if (freed.header.live != 0) continue;
         freed.free_link = d.free_head;
         d.free_head = row + 1;
     }
+    return {};
 }
 
 result<> loader::lay_buckets(std::uint32_t buckets, std::uint64_t count) noexcept {
@@ -180,7 +180,7 @@ result<> loader::finish() noexcept {
     for (std::uint32_t table = schemas_table; table < table_count; ++table) {
         const auto& d = where_->descriptor(table);
         if (d.rows_per_page == 0 || (d.flags & derived) != 0) continue;
-        if (table != schemas_table) link_free_rows(table);
+        if (table != schemas_table) PERDURE_TRY(link_free_rows(table));
         if (d.index != 0) PERDURE_TRY(build_index(table));
     }
     auto& first = ring_header(*where_, 0);

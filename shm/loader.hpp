@@ -38,7 +38,7 @@ class loader {
     result<> adopt_schema(std::uint64_t table) noexcept;
     result<> ensure_row(std::uint32_t table, std::uint64_t row) noexcept;
     result<std::uint32_t> take_pages(std::uint32_t count) noexcept;
-    void link_free_rows(std::uint32_t table) noexcept;
+    result<> link_free_rows(std::uint32_t table) noexcept;
     result<> build_index(std::uint32_t table) noexcept;
     result<> lay_buckets(std::uint32_t buckets, std::uint64_t count) noexcept;
 
