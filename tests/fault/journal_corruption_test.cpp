@@ -55,7 +55,7 @@ struct written_world {
         BOOST_REQUIRE(rig.open(found));
         record_source source(5);
         for (int burst = 0; burst < 8; ++burst) {
-            const auto ring = random_burst(source, 30 + source.random() % 40);
+            const auto ring = random_burst(source, 30 + source.random() % 250);
             BOOST_REQUIRE(rig.writer().append(ring, rig.writer().next_lsn()));
             BOOST_REQUIRE(rig.writer().sync());
             const auto plain = normalised(ring);
