@@ -78,7 +78,8 @@ class engine {
     /// Touches all memory, so that no page fault falls into the measurement.
     virtual void warm() = 0;
 
-    virtual void pay(const payment& what) = 0;
+    /// False: given up, because somebody held what it needs; nothing has changed.
+    virtual bool pay(const payment& what) = 0;
     /// Returns when all of them survive power loss. Only where the plan's level is durable.
     virtual void pay_durably(std::span<const payment> what) = 0;
     [[nodiscard]] virtual account_row read(std::uint64_t account) = 0;

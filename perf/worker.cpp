@@ -35,9 +35,12 @@ class worker {
         report_ready();
         while (now() == phase::waiting) doze();
         switch (order.what) {
-            case task::pay: return repeat([&] { store_->pay(source.next()); });
+            case task::pay: return repeat([&] { return store_->pay(source.next()); });
             case task::read:
-                return repeat([&] { sink_ = store_->read(source.next_account()).balance; });
+                return repeat([&] {
+                    sink_ = store_->read(source.next_account()).balance;
+                    return true;
+                });
             case task::pay_durably: return pay_durably(source);
             case task::pay_then_hold: return pay_then_hold(source);
             default: throw engine_failure("a worker without a task");
@@ -77,9 +80,10 @@ class worker {
 
     template <class Operation>
     void stride(Operation& operation) {
-        timed(operation);
-        for (std::uint64_t i = 1; i < sample_stride; ++i) operation();
-        count(sample_stride);
+        std::uint64_t done = 0;
+        timed([&] { done += operation() ? 1U : 0U; });
+        for (std::uint64_t i = 1; i < sample_stride; ++i) done += operation() ? 1U : 0U;
+        count(done);
     }
 
     void pay_durably(payment_source& source) {
@@ -92,7 +96,7 @@ class worker {
     }
 
     void pay_then_hold(payment_source& source) {
-        auto operation = [&] { store_->pay(source.next()); };
+        auto operation = [&] { return store_->pay(source.next()); };
         while (mine_.wanted.load(std::memory_order_acquire) == 0) {
             if (now() == phase::ended) return;
             stride(operation);
@@ -112,7 +116,7 @@ class worker {
     }
 
     void take_over() {
-        store_->pay({0, 1, 1});
+        (void)store_->pay({0, 1, 1});
         report_ready();
         for (std::uint32_t round = 1;; ++round) {
             while (page_.round.load(std::memory_order_acquire) < round) {
@@ -122,7 +126,7 @@ class worker {
             const pid_t victim = page_.victim.load(std::memory_order_relaxed);
             const std::uint64_t started = nanoseconds_now();
             kill(victim, SIGKILL);
-            store_->pay({0, 1, 1});
+            while (!store_->pay({0, 1, 1})) continue;
             mine_.latency.add(nanoseconds_now() - started);
             count(1);
         }

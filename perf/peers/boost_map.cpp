@@ -152,19 +152,20 @@ class boost_map final : public engine {
         for (std::size_t at = 0; at < used; at += 4096) (void)first[at];
     }
 
-    void pay(const payment& what) override {
+    bool pay(const payment& what) override {
         const account_key source = key_of(what.source);
         const account_key target = key_of(what.target);
         typename Locks::lock held(*locks_, source, target);
         account_row& from = row(source);
         account_row& into = row(target);
-        if (from.balance < what.amount) return;
+        if (from.balance < what.amount) throw engine_failure(segment_ + ": an account ran dry");
         from.balance -= what.amount;
         into.balance += what.amount;
         ++from.changes;
         ++into.changes;
         const std::uint64_t sequence = Locks::take_number(*events_);
         events_->events[sequence % event_ring_length] = {sequence, source, target, what.amount, {}};
+        return true;
     }
 
     void pay_durably(std::span<const payment> /*what*/) override {

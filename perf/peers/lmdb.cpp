@@ -6,8 +6,8 @@
 //   waiting processes reached a third of it);
 // * accounts are loaded in key order, so that pages are full and the tree is flat;
 // * a cursor finds each row once and writes it back where it stands (MDB_CURRENT);
-// * events overwrite each other in a ring of slots, numbered by the transaction's own number: no counter
-//   row is needed, and deleting the oldest, one by one or by dropping a table, cost a tenth or more.
+// * events overwrite each other in a ring of slots, numbered by the transaction itself: no counter
+//   row is needed; deleting the oldest, one by one or a table at once, cost a tenth or more.
 #include "lmdb.hpp"
 
 #include <fcntl.h>
@@ -140,10 +140,11 @@ class lmdb final : public engine {
         (void)total();
     }
 
-    void pay(const payment& what) override {
+    bool pay(const payment& what) override {
         write_transaction txn(env_);
         apply(txn.get(), what, mdb_txn_id(txn.get()));
         txn.commit();
+        return true;
     }
 
     void pay_durably(std::span<const payment> what) override {
@@ -250,7 +251,7 @@ class lmdb final : public engine {
         cursor at_target(txn, accounts_);
         account_row from = at_source.find(source);
         account_row into = at_target.find(target);
-        if (from.balance < what.amount) return;
+        if (from.balance < what.amount) throw engine_failure("lmdb: an account ran dry");
         from.balance -= what.amount;
         into.balance += what.amount;
         ++from.changes;

@@ -43,9 +43,10 @@ class robust_mutex final : public engine {
     void open(const store_plan& plan) override { map(plan, 0); }
     void warm() override {}
 
-    void pay(const payment& /*what*/) override {
+    bool pay(const payment& /*what*/) override {
         lock();
         unlock();
+        return true;
     }
     void pay_durably(std::span<const payment> /*what*/) override {
         throw engine_failure("robust-mutex keeps nothing on disk");

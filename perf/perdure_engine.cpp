@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The world lies on the disk, its region on tmpfs; a keeper drains to the disk during each run. The
+// ring has 32 MiB: a run of 20 seconds at 1 M payments a second wraps it more than a hundred times.
+#include "perdure_engine.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <perdure/world.hpp>
+#include <thread>
+
+namespace perdure::perf {
+namespace {
+
+constexpr std::uint64_t ring_bytes = std::uint64_t{32} << 20U;
+constexpr std::uint64_t accounts_a_transaction = 64;
+/// A payment that has to wait longer is given up and not counted: a server would do the same.
+constexpr std::chrono::milliseconds patience{2};
+
+account_id id_of(std::uint64_t account) noexcept { return account_id::of(key_of(account).high); }
+
+[[noreturn]] void refuse(errc reason, const char* what) {
+    throw engine_failure(std::string("perdure: ") + what + ": " + std::string(name(reason)) + ": " +
+                         std::string(remedy(reason)));
+}
+
+template <class T>
+void expect(const result<T>& answer, const char* what) {
+    if (!answer) refuse(answer.error(), what);
+}
+
+/// A world that is kept by a thread of this process for as long as this lives.
+class kept_world {
+  public:
+    explicit kept_world(world&& kept)
+        : world_(std::move(kept)), first_head_(head()), thread_([this] { keep(); }) {}
+    kept_world(const kept_world&) = delete;
+    kept_world& operator=(const kept_world&) = delete;
+    ~kept_world() {
+        stop_.store(true, std::memory_order_relaxed);
+        if (thread_.joinable()) thread_.join();
+    }
+
+    /// Throws what the keeper threw.
+    void stop() {
+        stop_.store(true, std::memory_order_relaxed);
+        thread_.join();
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+    [[nodiscard]] journal_state journal() const {
+        return {(head() - first_head_) / world_.region().geometry().ring_bytes,
+                world_.status().lag_bytes};
+    }
+
+  private:
+    [[nodiscard]] std::uint64_t head() const {
+        return shm::load(world_.region().header().head.value);
+    }
+
+    void keep() noexcept {
+        try {
+            world_.keep([this] { return stop_.load(std::memory_order_relaxed); });
+        } catch (...) {
+            failure_ = std::current_exception();  // Read after the join.
+        }
+    }
+
+    world world_;
+    std::uint64_t first_head_;
+    std::atomic<bool> stop_{false};
+    std::exception_ptr failure_;
+    std::thread thread_;
+};
+
+class perdure_engine final : public engine {
+  public:
+    durability_level applied_level() const noexcept override { return durability_level::applied; }
+
+    void create(const store_plan& plan) override {
+        place(plan);
+        world::create(directory_);
+        start_keeper();
+        open(plan);
+        load(plan.accounts);
+        session_.reset();
+        world_.reset();
+        stop_keeper();
+    }
+
+    /// The store's directories hold everything, the region included; their owner removes them.
+    void destroy() noexcept override {
+        session_.reset();
+        world_.reset();
+        keeper_.reset();
+    }
+
+    void start_keeper() override { keeper_ = std::make_unique<kept_world>(attach()); }
+
+    void stop_keeper() override {
+        keeper_->stop();
+        keeper_.reset();
+    }
+
+    journal_state journal() override {
+        return keeper_ != nullptr ? keeper_->journal() : journal_state{};
+    }
+
+    void open(const store_plan& plan) override {
+        place(plan);
+        world_.emplace(attach());
+        session_.emplace(world_->join());
+    }
+
+    void warm() override { world_->warm(); }
+
+    bool pay(const payment& what) override {
+        const auto paid = commit(what, shm::deadline::in(patience));
+        if (paid) return true;
+        if (paid.error() != errc::stalled) refuse(paid.error(), "pay");
+        return false;
+    }
+
+    void pay_durably(std::span<const payment> what) override {
+        receipt last;
+        for (const payment& one : what) {
+            const auto paid = commit(one, shm::deadline::never());
+            expect(paid, "pay");
+            last = *paid;
+        }
+        expect(world_->wait(*session_, last, durability::durable), "wait until durable");
+    }
+
+    account_row read(std::uint64_t account) override {
+        const auto found = session_->read(
+            [&](view& in) { return world_->books().balance(in, id_of(account), gold_); });
+        expect(found, "read");
+        return {*found, 0, {}};
+    }
+
+    void hold(std::uint64_t account, const std::function<void()>& while_held) override {
+        const auto held = session_->write(
+            [&](tx& by) -> result<> {
+                PERDURE_TRY(
+                    world_->books().transfer(by, id_of(account), id_of(account + 2), gold_, 1));
+                while_held();
+                return {};
+            },
+            shm::deadline::never());
+        expect(held, "hold");
+    }
+
+    std::int64_t total() override {
+        std::int64_t sum = 0;
+        for (std::uint64_t account = 0; account < accounts_; ++account) {
+            sum += read(account).balance;
+        }
+        return sum;
+    }
+
+  private:
+    void place(const store_plan& plan) {
+        directory_ = std::string(plan.disk_directory) + "/world";
+        options_.region_directory = plan.memory_directory;
+        options_.capacity_bytes = plan.store_bytes;
+        options_.ring_bytes = ring_bytes;
+        accounts_ = plan.accounts;
+    }
+
+    [[nodiscard]] world attach() const { return world::open(directory_, options_); }
+
+    result<receipt> commit(const payment& what, shm::deadline until) {
+        return session_->write(
+            [&](tx& by) {
+                return world_->books().transfer(by, id_of(what.source), id_of(what.target), gold_,
+                                                what.amount);
+            },
+            until);
+    }
+
+    void load(std::uint64_t accounts) {
+        const ledger& books = world_->books();
+        const account_id treasury = account_id::of("treasury");
+        expect(session_->write([&](tx& by) -> result<> {
+            PERDURE_TRY(books.open_account(by, "treasury", account_kind::treasury));
+            PERDURE_TRY(books.create_asset(by, "gold", 0, treasury));
+            return {};
+        }),
+               "make the asset");
+        for (std::uint64_t first = 0; first < accounts; first += accounts_a_transaction) {
+            const std::uint64_t end = std::min(first + accounts_a_transaction, accounts);
+            expect(session_->write([&](tx& by) -> result<> {
+                for (std::uint64_t i = first; i < end; ++i) {
+                    PERDURE_TRY(books.open_account(by, id_of(i), account_kind::player));
+                    PERDURE_TRY(books.mint(by, treasury, id_of(i), gold_, opening_balance));
+                }
+                return {};
+            }),
+                   "load accounts");
+        }
+    }
+
+    std::string directory_;
+    world_options options_;
+    std::uint64_t accounts_ = 0;
+    asset_id gold_ = asset_id::of("gold");
+    std::unique_ptr<kept_world> keeper_;
+    std::optional<world> world_;
+    std::optional<session> session_;
+};
+
+}  // namespace
+
+std::unique_ptr<engine> make_perdure() { return std::make_unique<perdure_engine>(); }
+
+}  // namespace perdure::perf
