@@ -6,7 +6,7 @@
 //             it from the transaction's own differences (schema fields `adds` and `subtracts`).
 // Death       Each operation is a part of a transaction: whole or not at all.
 // Threads     A ledger may be shared by threads; each brings its own transaction.
-// Invariants  L1 no available or held amount is negative, but an asset's source account may be.
+// Invariants  L1 no available or held amount is negative.
 //             L2 an idempotency key has one receipt: committing it again changes nothing.
 // Format      event_format.hpp, docs/formats/tables.md
 #pragma once
@@ -14,13 +14,21 @@
 #include <perdure/core/amount.hpp>
 #include <perdure/core/event_format.hpp>
 #include <perdure/core/id.hpp>
+#include <optional>
 #include <perdure/shm/session.hpp>
 
 namespace perdure {
 
 using tx = shm::transaction;
 
-enum class account_kind : std::uint32_t { player = 1, agent = 2, treasury = 3, escrow = 4, market = 5, plugin = 6 };
+enum class account_kind : std::uint32_t {
+    player = 1,
+    agent = 2,
+    treasury = 3,
+    escrow = 4,
+    market = 5,
+    plugin = 6,
+};
 
 struct account_row {
     shm::row_header header;
@@ -73,8 +81,10 @@ class ledger {
   public:
     /// Finds the ledger's tables, or makes them in a new world. Errors: as shm::create_table.
     static result<ledger> open(shm::session& by);
+    /// Only finds them. Errors: unknown_table, schema_mismatch.
+    static result<ledger> find(shm::region& where);
 
-    /// Errors: exists, bad_amount (scale above 18), not_found when the code has 1 to 16 bytes no more.
+    /// Errors: exists, bad_amount (scale above 18), unknown_asset (a code of 0 or above 16 bytes).
     result<asset_id> create_asset(tx& by, std::string_view code, std::uint32_t scale,
                                   account_id authority) const noexcept;
     /// Errors: exists.

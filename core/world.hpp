@@ -36,7 +36,7 @@ struct world_options {
     std::uint32_t slot_count = 64;
     std::uint64_t segment_bytes = 64ULL << 20;
     std::optional<std::uint32_t> group;          ///< access.group: a group that may attach.
-    bool accept_loss = false;                    ///< Go on where the journal is damaged: --accept-loss.
+    std::string boot_id;                         ///< Empty: the kernel's. Another one is another boot.
     bool may_recover = true;                     ///< False: only attach to a region that is there.
     shm::access mode = shm::access::read_write;
     io::kernel_calls* calls = nullptr;  ///< How files are reached; nullptr: Linux itself.

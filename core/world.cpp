@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <perdure/core/world.hpp>
+#include <perdure/io/audit.hpp>
+#include <perdure/io/keeper.hpp>
+#include <perdure/io/opening.hpp>
+
+namespace perdure {
+namespace {
+
+[[noreturn]] void refuse(const std::string& directory, const std::string& cause, errc reason) {
+    throw failure(reason, "world " + directory + ": " + cause + ": " + std::string(name(reason)),
+                  std::string(remedy(reason)));
+}
+
+io::opening_options opening_for(const world_options& options) {
+    io::opening_options out;
+    out.region_directory = options.region_directory;
+    out.boot = options.boot_id;
+    out.may_rebuild = options.may_recover;
+    out.mode = options.mode;
+    out.region.capacity_bytes = options.capacity_bytes;
+    out.region.ring_bytes = options.ring_bytes;
+    out.region.undo_bytes = options.undo_bytes;
+    out.region.slot_count = options.slot_count;
+    out.region.group = options.group;
+    return out;
+}
+
+/// The ledger's tables, found or made; nobody else sees a region before they are there.
+result<ledger> lay_ledger(shm::region& where) {
+    auto by = session::join(where, nullptr);
+    if (!by) return by.error();
+    return ledger::open(*by);
+}
+
+}  // namespace
+
+struct world::parts {
+    std::string directory;
+    io::kernel_calls linux_calls;
+    io::file_system files;
+    std::unique_ptr<shm::region> region;
+    std::unique_ptr<io::keeper> keeper;
+    std::optional<ledger> books;
+    opening how;
+
+    parts(std::string where, io::kernel_calls* calls)
+        : directory(std::move(where)), files(calls != nullptr ? *calls : linux_calls) {}
+};
+
+void world::create(const std::string& directory) {
+    io::kernel_calls calls;
+    io::file_system files(calls);
+    io::create_world(files, directory);
+}
+
+world world::open(const std::string& directory, const world_options& options) {
+    auto made = std::make_unique<parts>(directory, options.calls);
+    io::opening_report report;
+    const auto dress = [&](shm::region& fresh) {
+        const auto laid = lay_ledger(fresh);
+        if (!laid) refuse(directory, "the ledger's tables cannot be made", laid.error());
+    };
+    made->region =
+        io::open_world(made->files, directory, opening_for(options), report, dress);
+    if (made->region->writable()) shm::sweep(*made->region);  // The first duty of who attaches.
+    const auto books = ledger::find(*made->region);
+    if (!books) refuse(directory, "the ledger's tables are not there", books.error());
+    made->books = *books;
+    made->how = {report.rebuilt,  report.reason.empty() ? report.remark : report.reason,
+                 report.torn_tail, report.last_lsn, report.transactions, report.milliseconds};
+    made->keeper = std::make_unique<io::keeper>(made->files, directory,
+                                                io::keeper_options{options.segment_bytes});
+    return world(std::move(made));
+}
+
+world::world(std::unique_ptr<parts> made) noexcept : parts_(std::move(made)) {}
+world::world(world&&) noexcept = default;
+world& world::operator=(world&&) noexcept = default;
+world::~world() = default;
+
+session world::join() {
+    auto made = session::join(*parts_->region, parts_->keeper.get());
+    if (!made) refuse(parts_->directory, "cannot join", made.error());
+    return std::move(*made);
+}
+
+result<> world::wait(session& by, const receipt& paid, durability level, shm::deadline until) {
+    if (level == durability::applied) return {};
+    return by.wait_durable(paid, until);
+}
+
+void world::warm() const noexcept {
+    parts_->region->warm();
+}
+
+const ledger& world::books() const noexcept {
+    return *parts_->books;
+}
+
+const opening& world::opened() const noexcept {
+    return parts_->how;
+}
+
+shm::region& world::region() const noexcept {
+    return *parts_->region;
+}
+
+const std::string& world::directory() const noexcept {
+    return parts_->directory;
+}
+
+condition world::status() const {
+    auto& where = *parts_->region;
+    const auto& header = where.header();
+    condition out;
+    out.last_lsn = shm::next_lsn(where) - 1;
+    out.durable_lsn = shm::load(header.durable.lsn);
+    out.ring_bytes = where.geometry().ring_bytes;
+    out.lag_bytes = shm::load(header.producer.tail) - shm::load(header.head.value);
+    out.region_bytes = shm::load(header.committed_bytes.value);
+    out.capacity_bytes = where.geometry().capacity_bytes;
+    out.repairs = shm::load(header.counters.repairs);
+    out.repairs_undone = shm::load(header.counters.repairs_undone);
+    out.incarnation = where.geometry().incarnation;
+    out.generation = where.geometry().generation;
+    out.keeper_epoch = shm::load(header.keeper.epoch);
+    out.fault = shm::load(header.durable.failed);
+    const auto sitter = shm::load(header.keeper.slot);
+    for (std::uint32_t i = 0; i < where.geometry().slot_count; ++i) {
+        const auto& slot = where.slot(i);
+        const auto pid = shm::load(slot.pid);
+        if (pid == 0) continue;
+        // A reader cannot test a life lock; what it shows may be a dead one not yet swept.
+        if (where.writable() && shm::try_repair(where, i) == shm::life::gone) continue;
+        out.sitting.push_back({i, pid, shm::load(slot.thread), shm::load(slot.active) != 0});
+        if (sitter == i + 1) out.keeper_pid = shm::load(header.keeper.pid);
+    }
+    out.participants = static_cast<std::uint32_t>(out.sitting.size());
+    return out;
+}
+
+verdict world::verify(session& by) {
+    auto& where = *parts_->region;
+    const auto until = shm::deadline::in(std::chrono::seconds(30));
+    if (const auto closed = shm::close_gate(by.self(), until); !closed) {
+        refuse(parts_->directory, "no quiet moment to look at it", closed.error());
+    }
+    io::image taken;
+    try {
+        taken = io::take_image(where);
+    } catch (...) {
+        shm::open_gate(by.self());
+        throw;
+    }
+    shm::open_gate(by.self());
+    auto examined = io::examine(taken);
+    verdict out;
+    out.state_hash = examined.state_hash;
+    out.image_hash = examined.image_hash;
+    out.conserved = examined.conserved;
+    out.problems = std::move(examined.problems);
+    out.last_lsn = taken.last_lsn;
+    out.durable_lsn = shm::load(where.header().durable.lsn);
+    if (shm::load(where.header().counters.garbled) != 0) {
+        out.problems.emplace_back("the region has met garbled structures since it was made");
+    }
+    for (auto& each : io::check_journal(parts_->files, parts_->directory, out.durable_lsn)) {
+        out.problems.push_back(std::move(each));
+    }
+    out.sound = out.problems.empty();
+    return out;
+}
+
+void world::keep(const std::function<bool()>& stop) {
+    const auto ended = parts_->keeper->run(*parts_->region, stop);
+    if (ended) return;
+    std::string cause = "the keeper stops";
+    if (const auto& found = parts_->keeper->found(); found) {
+        cause += ": " + found->file + " at byte " + std::to_string(found->offset) + ": " +
+                 found->cause;
+    } else if (!parts_->files.last_error().empty()) {
+        cause += ": " + parts_->files.last_error();
+    }
+    refuse(parts_->directory, cause, ended.error());
+}
+
+}  // namespace perdure
