@@ -12,10 +12,15 @@ elseif(NOT PERDURE_SANITIZE STREQUAL "")
         "\"address\" or \"thread\".")
 endif()
 
+# Test programs are compiled once and run for a second: half of ./dev test would be their optimiser
+# and their debug records. The libraries they test are compiled in full.
+set(perdure_test_options -O1 -g1)
+
 if(perdure_sanitizers)
     # -O1: sanitized code spends its time in the checks, and compiles a third faster than at -O2.
-    add_compile_options(-O1 -fsanitize=${perdure_sanitizers} -fno-sanitize-recover=all)
+    add_compile_options(-O1 -g1 -fsanitize=${perdure_sanitizers} -fno-sanitize-recover=all)
     # gcc 12 sees uninitialised members in its own std::function once the checks are woven in.
     add_compile_options(-Wno-maybe-uninitialized)
+    set(perdure_test_options -O0 -g1)
     add_link_options(-fsanitize=${perdure_sanitizers})
 endif()
