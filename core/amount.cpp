@@ -60,10 +60,10 @@ std::string print_amount(amount value, int scale) {
     std::string text = std::to_string(magnitude);
     if (scale > 0) {
         const auto behind = static_cast<std::size_t>(std::min(scale, scale_max));
-        if (text.size() <= behind) text.insert(0, behind + 1 - text.size(), '0');
-        text.insert(text.size() - behind, ".");
+        if (text.size() <= behind) text = std::string(behind + 1 - text.size(), '0') + text;
+        text = text.substr(0, text.size() - behind) + '.' + text.substr(text.size() - behind);
     }
-    return negative ? "-" + text : text;
+    return negative ? '-' + text : text;
 }
 
 }  // namespace perdure

@@ -95,7 +95,7 @@ void keeper::publish(shm::region& where, std::uint64_t lsn) noexcept {
         PERDURE_CRASH_POINT("keeper.durable");
         shm::step(mark.lsn, lsn);
         if (shm::load(mark.sleepers) != 0) {
-            where.waits().wake(*reinterpret_cast<std::uint32_t*>(&mark.lsn), INT_MAX);
+            where.waits().wake(shm::low_half(mark.lsn), INT_MAX);
         }
     }
     // Only now may the space be reused: until the sync this was the only copy.
@@ -118,7 +118,7 @@ result<> keeper::freeze(shm::region& where, errc cause) noexcept {
         PERDURE_CRASH_POINT("keeper.freeze");
         std::uint32_t none = 0;
         shm::word(mark.failed).compare_exchange_strong(none, static_cast<std::uint32_t>(cause));
-        where.waits().wake(*reinterpret_cast<std::uint32_t*>(&mark.lsn), INT_MAX);
+        where.waits().wake(shm::low_half(mark.lsn), INT_MAX);
     }
     writer_.reset();
     lease_.give_back();

@@ -189,7 +189,7 @@ result<> transaction::lock_ring() noexcept {
         if (try_repair(*where_, static_cast<std::uint32_t>(seen - 1)) == life::unusable) {
             return errc::garbled;
         }
-        where_->waits().wait(*reinterpret_cast<const std::uint32_t*>(&lock),
+        where_->waits().wait(low_half(lock),
                              static_cast<std::uint32_t>(seen), std::chrono::microseconds(50));
     }
     if (first && !planted(bug::gate_ignored) && !gate_lets(*where_, self_->owner())) {

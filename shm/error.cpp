@@ -100,6 +100,9 @@ entry describe(errc code) noexcept {
         case errc::foreign:
             return {"foreign",
                     "The file is not Perdure's or belongs to another user; check path and owner."};
+        case errc::bad_setting:
+            return {"bad_setting",
+                    "No such configuration, or a value outside its range; mend the key it names."};
     }
     return {"unknown", "Not an error code of this build."};
 }

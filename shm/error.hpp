@@ -60,6 +60,7 @@ enum class errc : std::uint16_t {
     missing = 101,       ///< The manifest promises a file that is not there.
     wrong_format = 102,  ///< Another format version or layout.
     foreign = 103,       ///< The file is not Perdure's, or belongs to somebody else.
+    bad_setting = 104,   ///< A configuration key nobody knows, or a value outside its range.
 };
 
 /// The category behind errc, so that a boost::system::error_code can carry one.

@@ -11,10 +11,6 @@ constexpr std::uint64_t window_first_ns = 50'000;
 constexpr std::uint64_t window_max_ns = 20'000'000;
 constexpr std::chrono::microseconds slice{100};
 
-const std::uint32_t& futex_of(const std::uint64_t& gate) noexcept {
-    return *reinterpret_cast<const std::uint32_t*>(&gate);
-}
-
 bool is_quiet(region& where, std::uint32_t but) noexcept {
     for (std::uint32_t i = 0; i < where.geometry().slot_count; ++i) {
         if (i == but || load(where.slot(i).active) == 0) continue;
@@ -33,7 +29,7 @@ result<> await_gate(region& where, std::uint32_t owner, deadline until) noexcept
         if (try_repair(where, closer - 1) == life::unusable) return errc::garbled;
         if (load(where.header().gate.value) != closer) continue;
         if (where.waits().now_ns() >= until.at_ns) return errc::stalled;
-        where.waits().wait(futex_of(where.header().gate.value), closer, slice);
+        where.waits().wait(low_half(where.header().gate.value), closer, slice);
     }
 }
 
@@ -62,7 +58,7 @@ result<> close_gate(participant& self, deadline until) noexcept {
         } while (where.waits().now_ns() < end);
         open_gate(self);
         if (where.waits().now_ns() >= until.at_ns) return errc::stalled;
-        where.waits().wait(futex_of(gate), 0, std::chrono::nanoseconds(window));
+        where.waits().wait(low_half(gate), 0, std::chrono::nanoseconds(window));
     }
 }
 
@@ -70,7 +66,7 @@ void open_gate(participant& self) noexcept {
     auto& gate = self.where().header().gate.value;
     PERDURE_CRASH_POINT("gate.open");
     step(gate, 0);
-    self.where().waits().wake(futex_of(gate), INT_MAX);
+    self.where().waits().wake(low_half(gate), INT_MAX);
 }
 
 }  // namespace perdure::shm

@@ -58,12 +58,28 @@ bool has_key(const region& where, std::uint32_t table, std::uint64_t row,
     return peek(place[0]) == key.high && peek(place[1]) == key.low;
 }
 
+/// The same with this transaction's own, unwritten rows; nobody else has any.
+template <class Source>
+bool has_key_for(Source& source, std::uint32_t table, std::uint64_t row, const row_key& key) {
+    if constexpr (std::same_as<Source, transaction>) {
+        const std::uint64_t at = locate(source.where(), table, row);
+        const auto* copy = at == 0 ? nullptr : source.edited(at);
+        if (copy != nullptr) {
+            const auto key_at = source.where().descriptor(table).key_at;
+            return std::memcmp(copy + key_at, &key, sizeof key) == 0;
+        }
+    }
+    return has_key(source.where(), table, row, key);
+}
+
 /// First row in the bucket whose tag fits and whose key is `key`, ~0 when there is none.
-std::uint64_t match(const region& where, std::uint32_t table, const bucket& in,
-                    std::uint64_t hash, const row_key& key) noexcept {
+template <class Source>
+std::uint64_t match(Source& source, std::uint32_t table, const bucket& in, std::uint64_t hash,
+                    const row_key& key) noexcept {
     for (const auto& entry : in.entries) {
         const std::uint64_t seen = peek(entry);
-        if (seen != 0 && tag_of(seen) == tag_of(hash) && has_key(where, table, row_in(seen), key)) {
+        if (seen != 0 && tag_of(seen) == tag_of(hash) &&
+            has_key_for(source, table, row_in(seen), key)) {
             return row_in(seen);
         }
     }
@@ -146,7 +162,7 @@ result<std::uint64_t> find_slowly(Source& source, index_tables tables, std::uint
                 responsible = false;
                 break;
             }
-            const std::uint64_t row = match(where, table, link, hash, key);
+            const std::uint64_t row = match(source, table, link, hash, key);
             if (row != ~0ULL) return row;
             at = link.overflow == 0 ? 0 : locate(where, tables.overflow, link.overflow - 1);
         }
@@ -166,9 +182,13 @@ result<std::uint64_t> find_row(Source& source, std::uint32_t table, const row_ke
     if (count == 0) return errc::garbled;
     // A hit needs no version: whoever goes on to the row checks the key there, under its stripe.
     std::uint64_t at = locate(where, tables.buckets, bucket_of(hash, count));
+    // A bucket that this transaction has edited is not the one in the region.
+    if constexpr (std::same_as<Source, transaction>) {
+        if (at != 0 && source.edited(at) != nullptr) at = 0;
+    }
     for (int links = 0; at != 0 && links < chain_max; ++links) {
         const auto& link = *where.template at<bucket>(at);
-        const std::uint64_t row = match(where, table, link, hash, key);
+        const std::uint64_t row = match(source, table, link, hash, key);
         if (row != ~0ULL) return row;
         const std::uint32_t next = peek(link.overflow);
         at = next == 0 ? 0 : locate(where, tables.overflow, next - 1);
@@ -237,7 +257,7 @@ result<> enter_key(transaction& tx, std::uint32_t table, const row_key& key,
     auto into = PERDURE_TRY(edit_chain_of(tx, tables, hash));
     for (int i = 0; i < into.count; ++i) {
         const auto& link = *into.links[static_cast<std::size_t>(i)];
-        const std::uint64_t other = match(tx.where(), table, link, hash, key);
+        const std::uint64_t other = match(tx, table, link, hash, key);
         if (other != ~0ULL && other != row) return errc::exists;
     }
     return put_entry(tx, tables, into, entry_of(hash, row));
@@ -251,14 +271,7 @@ result<taken_row> insert_key(transaction& tx, std::uint32_t table, const row_key
         const auto& link = *into.links[static_cast<std::size_t>(i)];
         for (const auto& entry : link.entries) {
             if (entry == 0 || tag_of(entry) != tag_of(hash)) continue;
-            // Rows entered by this very transaction have their key in the private copy only.
-            const std::uint64_t at = locate(tx.where(), table, row_in(entry));
-            const auto* copy = at == 0 ? nullptr : tx.edited(at);
-            const auto key_at = tx.where().descriptor(table).key_at;
-            const bool same = copy != nullptr
-                                  ? std::memcmp(copy + key_at, &key, sizeof key) == 0
-                                  : has_key(tx.where(), table, row_in(entry), key);
-            if (same) return errc::exists;
+            if (has_key_for(tx, table, row_in(entry), key)) return errc::exists;
         }
     }
     auto taken = PERDURE_TRY(take_row(tx, table));
@@ -274,7 +287,7 @@ result<> erase_key(transaction& tx, std::uint32_t table, const row_key& key) noe
     for (int i = 0; i < from.count; ++i) {
         for (auto& entry : from.links[static_cast<std::size_t>(i)]->entries) {
             if (entry == 0 || tag_of(entry) != tag_of(hash)) continue;
-            if (!has_key(tx.where(), table, row_in(entry), key)) continue;
+            if (!has_key_for(tx, table, row_in(entry), key)) continue;
             const std::uint64_t row = row_in(entry);
             entry = 0;
             return free_row(tx, table, row);
@@ -333,11 +346,12 @@ result<> load_key(region& where, std::uint32_t table, std::uint64_t row,
     std::memcpy(&key, where.at<std::byte>(locate(where, table, row) + where.descriptor(table).key_at),
                 sizeof key);
     const std::uint64_t hash = hash_of(key);
+    view alone(where);
     std::uint64_t at = locate(where, tables.buckets,
                               bucket_of(hash, where.descriptor(tables.buckets).row_high));
     for (int links = 0; at != 0 && links < chain_max; ++links) {
         auto& link = *where.at<bucket>(at);
-        if (match(where, table, link, hash, key) != ~0ULL) return errc::exists;
+        if (match(alone, table, link, hash, key) != ~0ULL) return errc::exists;
         for (auto& place : link.entries) {
             if (place != 0) continue;
             place = entry_of(hash, row);

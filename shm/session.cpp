@@ -110,7 +110,7 @@ result<> session::await_ring(deadline until) {
             if (helped) continue;
             if (helped.error() != errc::lease_held) return helped.error();
         }
-        where_->waits().wait(*reinterpret_cast<std::uint32_t*>(&where_->header().head.value),
+        where_->waits().wait(low_half(where_->header().head.value),
                              static_cast<std::uint32_t>(stuck), ring_slice);
     }
     return {};
@@ -141,7 +141,7 @@ result<> session::wait_durable(const receipt& paid, deadline until) noexcept {
             word(keeper.bell).fetch_add(1);
             where_->waits().wake(keeper.bell, 1);
         }
-        where_->waits().wait(*reinterpret_cast<const std::uint32_t*>(&mark.lsn),
+        where_->waits().wait(low_half(mark.lsn),
                              static_cast<std::uint32_t>(seen), durable_slice);
         word(mark.sleepers).fetch_sub(1);
     }

@@ -6,12 +6,8 @@
 namespace perdure::shm {
 namespace {
 
-constexpr std::chrono::microseconds wait_slice{200};
-
-/// The futex is the half with owner, waiters and the low version bits.
-const std::uint32_t& low_half(const std::uint64_t& stripe) noexcept {
-    return *reinterpret_cast<const std::uint32_t*>(&stripe);
-}
+// A dead owner is noticed after a slice at most, so it is a part of every takeover.
+constexpr std::chrono::microseconds wait_slice{50};
 
 }  // namespace
 

@@ -49,6 +49,11 @@ inline void step(T& place, std::type_identity_t<T> value) noexcept {
     step_fence();
 }
 
+/// The half of a word that holds its low 32 bits, for a futex: the kernel only compares it.
+inline const std::uint32_t& low_half(const std::uint64_t& place) noexcept {
+    return *static_cast<const std::uint32_t*>(static_cast<const void*>(&place));
+}
+
 /// Copies whole words out of the region beside possible writers; the caller validates afterwards.
 inline void copy_out(void* target, const void* source, std::size_t bytes) noexcept {
     auto* to = static_cast<std::uint64_t*>(target);
