@@ -48,6 +48,24 @@ result<fresh_rows*> edit_fresh(transaction& tx, std::uint32_t table) noexcept {
         PERDURE_TRY(tx.edit_words(at, sizeof(fresh_rows), transaction::no_stripe)));
 }
 
+/// A row that nothing leads to: a derived table's lies under the descriptor's stripe till it is used.
+result<freed_row*> edit_unused(transaction& tx, std::uint32_t table, std::uint64_t row) noexcept {
+    const auto* shape = PERDURE_TRY(tx.shape(table));
+    if ((shape->flags & derived) == 0) return tx.edit<freed_row>(table, row);
+    const std::uint64_t at = locate(tx.where(), table, row);
+    if (at == 0) return errc::garbled;
+    return reinterpret_cast<freed_row*>(
+        PERDURE_TRY(tx.edit_words(at, shape->row_bytes, descriptor_stripe(table))));
+}
+
+result<> link_unused(transaction& tx, std::uint32_t table, table_descriptor& descriptor,
+                     std::uint64_t row) noexcept {
+    auto* unused = PERDURE_TRY(edit_unused(tx, table, row));
+    unused->free_link = descriptor.free_head;
+    descriptor.free_head = row + 1;
+    return {};
+}
+
 /// Unlinks the newest freed row. Requires: the free list is not empty.
 result<taken_row> take_freed(transaction& tx, std::uint32_t table,
                              table_descriptor& descriptor) noexcept {
@@ -137,14 +155,31 @@ result<> add_pages(transaction& tx, std::uint32_t table, std::uint64_t from,
 result<> give_rows(transaction& tx, std::uint32_t table) noexcept {
     auto* d = PERDURE_TRY(edit_descriptor(tx, table));
     auto* fresh = PERDURE_TRY(edit_fresh(tx, table));
-    if (fresh->next < fresh->end) return {};
     PERDURE_TRY(add_pages(tx, table, d->row_high, d->row_high + rows_given));
-    *fresh = {d->row_high, d->row_high + rows_given};
+    // One transaction may want more rows than are left of the range: it is made longer, or what is left
+    // goes to the free list, where the same transaction finds it.
+    if (fresh->end != d->row_high) {
+        for (; fresh->next < fresh->end; ++fresh->next) {
+            PERDURE_TRY(link_unused(tx, table, *d, fresh->next));
+        }
+        fresh->next = d->row_high;
+    }
     d->row_high += rows_given;
+    fresh->end = d->row_high;
     return {};
 }
 
 result<std::uint64_t> take_number(transaction& tx, std::uint32_t table) noexcept {
+    if (load(tx.where().descriptor(table).free_head) != 0) {
+        auto* d = PERDURE_TRY(edit_descriptor(tx, table));
+        if (d->free_head != 0) {
+            const std::uint64_t row = d->free_head - 1;
+            auto* freed = PERDURE_TRY(edit_unused(tx, table, row));
+            d->free_head = freed->free_link;
+            freed->free_link = 0;
+            return row;
+        }
+    }
     const auto& seen = tx.self().control().fresh[table];
     if (seen.next >= seen.end) return tx.want_rows(table);
     auto* fresh = PERDURE_TRY(edit_fresh(tx, table));
