@@ -2,9 +2,11 @@
 #include <perdure/io/codec.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include <perdure/io/shuffle.hpp>
+#include <perdure/shm/crc32c.hpp>
 
 namespace perdure::io {
 namespace {
@@ -21,6 +23,12 @@ bool is_well_formed(const record_header& header, std::uint64_t lsn, std::size_t 
     const auto state = static_cast<record_state>(header.state);
     if (state == record_state::padding) return header.bytes >= sizeof(record_header);
     return state == record_state::committed && header.bytes >= committed_bytes_min;
+}
+
+std::uint32_t stored_crc(const std::byte* record) noexcept {
+    std::uint32_t crc;
+    std::memcpy(&crc, record + sizeof(record_header) + offsetof(transaction_header, crc), 4);
+    return crc;
 }
 
 class stored_codec final : public codec {
@@ -64,6 +72,7 @@ result<std::size_t> record_list::add(std::span<const std::byte> bytes, std::uint
                                      std::size_t raw_bytes_max) {
     if (records_.empty()) first_lsn_ = first_lsn;
     PERDURE_ASSERT(first_lsn == first_lsn_ + records_.size());
+    const std::size_t first_new = records_.size();
     std::size_t at = 0;
     while (bytes.size() - at >= sizeof(record_header)) {
         const std::byte* const from = bytes.data() + at;
@@ -89,7 +98,31 @@ result<std::size_t> record_list::add(std::span<const std::byte> bytes, std::uint
         at += header.bytes;
     }
     if (!bytes.empty() && bytes.size() < sizeof(record_header)) return errc::garbled;
+    if (!are_checksums_right(first_new)) return errc::garbled;
     return at;
+}
+
+/// Four at a time where four of one length follow each other, which is the rule.
+bool record_list::are_checksums_right(std::size_t from) const noexcept {
+    const auto is_padding = [&](std::size_t i) { return bytes_[i] == sizeof(record_header); };
+    std::uint32_t wrong = 0;
+    for (std::size_t i = from; i < records_.size();) {
+        if (is_padding(i)) {
+            ++i;
+            continue;
+        }
+        const bool four = i + 4 <= records_.size() && bytes_[i] == bytes_[i + 1] &&
+                          bytes_[i] == bytes_[i + 2] && bytes_[i] == bytes_[i + 3];
+        if (!four) {
+            wrong |= shm::record_crc({records_[i], bytes_[i]}) ^ stored_crc(records_[i]);
+            ++i;
+            continue;
+        }
+        std::array<std::uint32_t, 4> crcs;
+        shm::record_crc_4(records_.data() + i, bytes_[i], crcs.data());
+        for (const std::uint32_t crc : crcs) wrong |= crc ^ stored_crc(records_[i++]);
+    }
+    return wrong == 0;
 }
 
 void record_list::copy_to(std::span<std::byte> into) const noexcept {
@@ -121,6 +154,10 @@ result<> check_records(std::span<const std::byte> raw, const block_content& cont
         if (!is_well_formed(header, lsn, left)) return errc::damaged;
         const bool padding = static_cast<record_state>(header.state) == record_state::padding;
         if (padding && header.bytes != sizeof(record_header)) return errc::damaged;
+        const auto record = raw.subspan(at, header.bytes);
+        if (!padding && shm::record_crc(record) != stored_crc(record.data())) {
+            return errc::damaged;
+        }
         at += header.bytes;
     }
     if (lsn != content.last_lsn + 1) return errc::damaged;

@@ -33,10 +33,11 @@ class record_list {
   public:
     void clear() noexcept;
     /// Takes records from the front of `bytes` until they end or `raw_bytes_max` would be
-    /// exceeded; answers how many bytes of `bytes` they fill, 0 if the first is too large. Answers garbled for a record whose
-    /// length, state or LSN is not what F1 to F4 (shm/record_format.hpp) and density demand.
-    [[nodiscard]] result<std::size_t> add(std::span<const std::byte> bytes,
-                                          std::uint64_t first_lsn, std::size_t raw_bytes_max);
+    /// exceeded; answers how many bytes of `bytes` they fill, 0 if the first is too large.
+    /// Answers garbled for a record whose length, state, LSN or checksum is not
+    /// what F1 to F4 (shm/record_format.hpp) and density demand.
+    [[nodiscard]] result<std::size_t> add(std::span<const std::byte> bytes, std::uint64_t first_lsn,
+                                          std::size_t raw_bytes_max);
 
     [[nodiscard]] std::size_t size() const noexcept { return records_.size(); }
     [[nodiscard]] const std::byte* operator[](std::size_t i) const noexcept { return records_[i]; }
@@ -52,6 +53,8 @@ class record_list {
     [[nodiscard]] std::uint64_t wall_ns_last() const noexcept { return wall_ns_last_; }
 
   private:
+    [[nodiscard]] bool are_checksums_right(std::size_t from) const noexcept;
+
     std::vector<const std::byte*> records_;
     std::vector<std::uint32_t> bytes_;
     std::size_t raw_bytes_ = 0;
@@ -88,7 +91,8 @@ class codec {
 /// A codec by its number in a block header; nullptr for a number this build does not know.
 [[nodiscard]] std::unique_ptr<codec> make_codec(codec_id id);
 
-/// Walks decoded records: each whole, LSNs dense from first to last, nothing left over.
+/// Walks decoded records: each whole, checksums right, LSNs dense from first to last, nothing left
+/// over.
 /// Answers damaged.
 [[nodiscard]] result<> check_records(std::span<const std::byte> raw, const block_content& content);
 

@@ -123,8 +123,8 @@ void kernel_calls::drop_cache(int descriptor) noexcept {
 
 errc file_system::refuse(std::string_view call, const std::string& thing, int number) {
     last_error_.assign(call).append(" ").append(thing).append(": ");
-    last_error_ += number == 0 ? "fewer bytes than asked for"
-                               : std::generic_category().message(number);
+    last_error_ +=
+        number == 0 ? "fewer bytes than asked for" : std::generic_category().message(number);
     switch (number) {
         case ENOENT: return errc::not_found;
         case EEXIST: return errc::exists;
@@ -182,9 +182,8 @@ result<std::size_t> file::read(std::span<std::byte> into, std::uint64_t offset) 
     PERDURE_ASSERT(is_open());
     std::size_t done = 0;
     while (done < into.size()) {
-        const std::int64_t count = uninterrupted([&] {
-            return system_->calls_.read(descriptor_, into.subspan(done), offset + done);
-        });
+        const std::int64_t count = uninterrupted(
+            [&] { return system_->calls_.read(descriptor_, into.subspan(done), offset + done); });
         if (count < 0) return system_->refuse("read", path_, static_cast<int>(-count));
         if (count == 0) break;
         done += static_cast<std::size_t>(count);

@@ -12,6 +12,8 @@ namespace perdure::io {
 namespace {
 
 constexpr std::uint64_t zero_chunk_bytes = 1U << 20;
+constexpr std::size_t sector_bytes = 512;
+static_assert(sizeof(segment_header) <= sector_bytes);
 
 std::string spare_path(const manifest& promised) {
     return journal_directory(promised.directory()) + "/spare.new";
@@ -52,8 +54,7 @@ result<> journal_writer::may_write() const {
 result<std::unique_ptr<journal_writer>> journal_writer::open(file_system& files, manifest& promised,
                                                              journal_options options,
                                                              std::optional<finding>& found) {
-    std::unique_ptr<journal_writer> writer(
-        new journal_writer(files, promised, std::move(options)));
+    std::unique_ptr<journal_writer> writer(new journal_writer(files, promised, std::move(options)));
     PERDURE_TRY(writer->may_write());
     PERDURE_TRY(files.make_directory(journal_directory(promised.directory())));
     PERDURE_TRY(files.sync_directory(promised.directory()));
@@ -86,7 +87,7 @@ result<> journal_writer::continue_last(std::optional<finding>& found) {
     synced_seq_ = position_.seq - 1;
     durable_lsn_ = position_.lsn - 1;
     if (entry_.sealed) return {};
-    segment_bytes_ = PERDURE_TRY(stream->size());
+    segment_bytes_ = reader.segment_bytes();
     stream_ = std::move(*stream);
     if (reader.torn_tail()) PERDURE_TRY(erase_rest(segment_bytes_));
     return {};
@@ -154,7 +155,9 @@ std::size_t journal_writer::encode(codec_id& encoded_by) {
 
 result<> journal_writer::write_block(std::size_t stored, codec_id encoded_by) {
     if (block_end(position_.offset, stored) > segment_bytes_) {
-        PERDURE_TRY(rotate(block_end(block_alignment, stored)));
+        const bool empty = stream_.is_open() && position_.offset == block_alignment;
+        const std::uint64_t needed = block_end(block_alignment, stored);
+        PERDURE_TRY(empty ? grow(needed) : rotate(needed));
     }
     block_header header{};
     header.magic = block_magic;
@@ -241,6 +244,26 @@ result<bool> journal_writer::fill_spare(std::uint64_t bytes) {
         spare_filled_ += length;
     }
     return spare_filled_ < spare_bytes_;
+}
+
+/// Makes a segment without blocks long enough for its first. The header changes last, within one
+/// sector: whoever finds the old one finds a shorter, still empty segment.
+result<> journal_writer::grow(std::uint64_t segment_bytes) {
+    PERDURE_TRY(may_write());
+    PERDURE_TRY(stream_.allocate(segment_bytes));
+    for (std::uint64_t at = segment_bytes_; at < segment_bytes; at += zero_chunk_bytes) {
+        const std::uint64_t length = std::min(zero_chunk_bytes, segment_bytes - at);
+        const auto chunk = std::span(zeros()).first(static_cast<std::size_t>(length));
+        PERDURE_TRY(stream_.write(chunk, at));
+    }
+    PERDURE_TRY(stream_.sync());
+    PERDURE_CRASH_POINT("segment_longer");
+    const auto page = make_segment_page(entry_, promised_.world(), segment_bytes);
+    PERDURE_TRY(stream_.write(std::span(page).first(sector_bytes), 0));
+    PERDURE_TRY(stream_.sync());
+    PERDURE_CRASH_POINT("segment_grown");
+    segment_bytes_ = segment_bytes;
+    return {};
 }
 
 /// Ends the segment at hand and makes the spare the next one.

@@ -2,14 +2,14 @@
 //
 // Appends committed records to the journal and makes them durable.
 //
-// Promise     When sync() succeeds, everything appended before survives power loss: records up to
-//             durable_lsn(). A reader afterwards finds all of them, and behind them at most what was
-//             appended later, as a prefix.
+// Promise     When sync() succeeds, everything appended before survives power loss: records up
+//             to durable_lsn(). A reader afterwards finds all of them, and behind them at most
+//             what was appended later, as a prefix.
 // Death       A writer killed anywhere leaves at worst a torn tail; the next open() erases it.
 // Power loss  The same. Sectors of a synced block are never written again.
 // Threads     One writer, by the keeper's lease. append() must not run beside sync().
 // Invariants  W1 after one failed write or sync nothing is written any more, and durable_lsn()
-//                stays where it is.  W2 synced_seq in a block was synced before the block was written.
+//                stays where it is.  W2 synced_seq in a block was synced before it was written.
 //             W3 the MANIFEST names a segment before its first block is written.
 // Format      docs/formats/journal.md
 #pragma once
@@ -76,6 +76,7 @@ class journal_writer {
     [[nodiscard]] result<> start_spare(std::uint64_t segment_bytes);
     [[nodiscard]] result<bool> fill_spare(std::uint64_t bytes);
     [[nodiscard]] result<> rotate(std::uint64_t segment_bytes_min);
+    [[nodiscard]] result<> grow(std::uint64_t segment_bytes);
     [[nodiscard]] result<> may_write() const;
     template <class Work>
     [[nodiscard]] auto guarded(Work&& work) -> decltype(work());
@@ -93,7 +94,7 @@ class journal_writer {
     std::optional<errc> failed_;
 
     file spare_;
-    std::uint64_t spare_bytes_ = 0;   // Length it shall have; 0 while there is none.
+    std::uint64_t spare_bytes_ = 0;  // Length it shall have; 0 while there is none.
     std::uint64_t spare_filled_ = 0;
     std::uint64_t spare_due_ = 0;  // How much should be filled by now, beyond spare_filled_.
 

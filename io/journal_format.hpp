@@ -41,7 +41,7 @@ struct segment_header {
     std::uint64_t generation;  ///< Raised each time a file is used again.
     std::uint64_t first_lsn;
     std::uint64_t first_seq;
-    std::uint64_t segment_bytes;  ///< Of the whole file.
+    std::uint64_t segment_bytes;  ///< Blocks end before this byte; a file may be longer.
     std::uint64_t created_ns;
     block_hash previous_hash;  ///< Of the last block of the segment before.
     std::uint32_t reserved_back;

@@ -7,15 +7,13 @@
 namespace perdure::io {
 
 result<journal_reader> journal_reader::open(file_system& files, const manifest& promised,
-                                            std::uint64_t from_lsn,
-                                            std::optional<finding>& found) {
+                                            std::uint64_t from_lsn, std::optional<finding>& found) {
     journal_reader reader(files, promised, from_lsn);
     PERDURE_TRY(reader.look_for_unpromised(found));
     const auto& segments = promised.segments();
     if (segments.empty()) return reader;
-    const auto behind = std::find_if(segments.begin(), segments.end(), [&](const auto& entry) {
-        return entry.first_lsn > from_lsn;
-    });
+    const auto behind = std::find_if(segments.begin(), segments.end(),
+                                     [&](const auto& entry) { return entry.first_lsn > from_lsn; });
     const auto skipped = behind - segments.begin() - 1;
     reader.position_.segment = static_cast<std::size_t>(std::max<std::ptrdiff_t>(skipped, 0));
     PERDURE_TRY(reader.enter_segment(found));
@@ -66,8 +64,8 @@ errc journal_reader::refuse(std::optional<finding>& found, errc reason, std::uin
 
 result<> journal_reader::enter_segment(std::optional<finding>& found) {
     const segment_entry& entry = promised_->segments()[position_.segment];
-    auto stream = files_->open(segment_path(promised_->directory(), entry.first_lsn),
-                               open_mode::read);
+    auto stream =
+        files_->open(segment_path(promised_->directory(), entry.first_lsn), open_mode::read);
     if (!stream) {
         if (stream.error() != errc::not_found) {
             return refuse(found, stream.error(), 0, files_->last_error());

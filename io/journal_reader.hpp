@@ -52,6 +52,8 @@ class journal_reader {
 
     /// Where the next block is, or would be.
     [[nodiscard]] const journal_position& position() const noexcept { return position_; }
+    /// Of the segment at hand. Requires: the MANIFEST names one.
+    [[nodiscard]] std::uint64_t segment_bytes() const noexcept { return header_.segment_bytes; }
     /// What lies behind the last block, if it is not just zeros. Requires: next() said false.
     [[nodiscard]] const std::optional<finding>& torn_tail() const noexcept { return torn_tail_; }
 

@@ -5,8 +5,8 @@
 #include <cstdio>
 
 #include <perdure/io/digest.hpp>
-#include <perdure/shm/crc32c.hpp>
 #include <perdure/shm/crash_point.hpp>
+#include <perdure/shm/crc32c.hpp>
 
 namespace perdure::io {
 namespace {
@@ -24,9 +24,8 @@ bool is_intact(const manifest_record& record) noexcept {
 }
 
 bool is_reserved_zero(const manifest_record& record) noexcept {
-    return record.reserved_back == 0 &&
-           std::all_of(record.reserved.begin(), record.reserved.end(),
-                       [](std::uint8_t byte) { return byte == 0; });
+    return record.reserved_back == 0 && std::all_of(record.reserved.begin(), record.reserved.end(),
+                                                    [](std::uint8_t byte) { return byte == 0; });
 }
 
 /// Reads record `seq`; an answer of false is the file's end.
@@ -115,7 +114,7 @@ result<> manifest::load(std::optional<finding>& found) {
             for (std::uint64_t next = seq + 1; PERDURE_TRY(read_record(stream_, next, later));
                  ++next) {
                 if (is_intact(later)) {
-                    return refuse(errc::damaged, seq, "a broken record has an intact one behind it");
+                    return refuse(errc::damaged, seq, "a broken record before an intact one");
                 }
             }
             return {};
@@ -127,7 +126,9 @@ result<> manifest::load(std::optional<finding>& found) {
         if (record.seq != seq || record.previous_hash != last_hash_ || !is_reserved_zero(record)) {
             return refuse(errc::damaged, seq, "the record does not follow the one before it");
         }
-        if (!apply(record)) return refuse(errc::damaged, seq, "the record contradicts earlier ones");
+        if (!apply(record)) {
+            return refuse(errc::damaged, seq, "the record contradicts earlier ones");
+        }
         seq_ = seq;
         last_hash_ = blake2b(bytes_of(record));
     }
@@ -152,8 +153,15 @@ bool manifest::apply(const manifest_record& record) {
                                        segments_.back().hash_last != record.hash)) {
                 return false;
             }
-            segments_.push_back({record.segment, record.generation, record.first_lsn,
-                                 record.first_seq, record.hash, false, 0, 0, {}});
+            segments_.push_back({record.segment,
+                                 record.generation,
+                                 record.first_lsn,
+                                 record.first_seq,
+                                 record.hash,
+                                 false,
+                                 0,
+                                 0,
+                                 {}});
             return true;
         }
         case manifest_kind::segment_sealed: {

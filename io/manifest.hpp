@@ -4,7 +4,8 @@
 //
 // Promise     What was recorded with success is found again by every later open, or that open says
 //             damaged. Only the last record may be torn, and only while it was never acknowledged.
-// Death       A writer killed in an append leaves a torn last record; the next append writes over it.
+// Death       A writer killed in an append leaves a torn last record; the next append writes
+//             over it.
 // Power loss  Each append ends with a sync. A failed one is final: the handle refuses from then on.
 // Threads     One writer, by the keeper's lease; readers open their own.
 // Format      manifest_format.hpp, docs/formats/manifest.md
@@ -28,7 +29,7 @@ struct segment_entry {
     std::uint64_t first_lsn;
     std::uint64_t first_seq;
     block_hash hash_before;
-    bool sealed;              ///< The rest says something only then.
+    bool sealed;  ///< The rest says something only then.
     std::uint64_t last_lsn;
     std::uint64_t last_seq;
     block_hash hash_last;

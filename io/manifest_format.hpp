@@ -21,11 +21,11 @@ inline constexpr std::uint16_t manifest_format_version = 1;
 inline constexpr std::uint32_t manifest_record_bytes = 512;
 
 enum class manifest_kind : std::uint16_t {
-    world = 1,           ///< The first record, and only that.
-    segment_opened = 2,  ///< first_lsn, first_seq, hash = that of the block before.
-    segment_sealed = 3,  ///< last_lsn, last_seq, hash = that of its last block.
-    segment_retired = 4, ///< No longer needed; its file may be gone.
-    incarnation = 5,     ///< The world was recovered: receipts of older incarnations end here.
+    world = 1,            ///< The first record, and only that.
+    segment_opened = 2,   ///< first_lsn, first_seq, hash = that of the block before.
+    segment_sealed = 3,   ///< last_lsn, last_seq, hash = that of its last block.
+    segment_retired = 4,  ///< No longer needed; its file may be gone.
+    incarnation = 5,      ///< The world was recovered: receipts of older incarnations end here.
 };
 
 /// Numbers from 16 on are kept for checkpoints. Fields a kind does not name are zero.

@@ -19,9 +19,7 @@ __m128i load(const void* from) noexcept {
     return _mm_loadu_si128(static_cast<const __m128i*>(from));
 }
 
-void store(void* to, __m128i value) noexcept {
-    _mm_storeu_si128(static_cast<__m128i*>(to), value);
-}
+void store(void* to, __m128i value) noexcept { _mm_storeu_si128(static_cast<__m128i*>(to), value); }
 
 using matrix = __m128i[8];
 
@@ -97,8 +95,9 @@ void join(const std::byte* planes, std::span<std::uint64_t> words) noexcept {
 
 stream_packer::stream_packer() : packing_(ZSTD_createCCtx()), unpacking_(ZSTD_createDCtx()) {
     if (packing_ == nullptr || unpacking_ == nullptr) throw std::bad_alloc();
-    // What is left in a plane is skew, not repetition: entropy coding counts, the search for matches
-    // may be coarse. Measured with perf/codec: a third of the time of plain level 1, and denser.
+    // What is left in a plane is skew, not repetition: entropy coding counts, the search for
+    // matches may be coarse. Measured with perf/codec: a third of the time of plain level 1, and
+    // denser.
     const auto set = [&](ZSTD_cParameter parameter, int value) {
         const std::size_t answer = ZSTD_CCtx_setParameter(packing_.get(), parameter, value);
         PERDURE_ASSERT(ZSTD_isError(answer) == 0);
@@ -137,7 +136,7 @@ stream_mode stream_packer::put(std::span<const std::byte> bytes, byte_sink& to) 
     return stream_mode::raw;
 }
 
-result<> stream_packer::get(stream_mode mode, byte_source& from,
+result<> stream_packer::get(stream_mode mode, byte_cursor& from,
                             std::span<std::byte> into) noexcept {
     if (mode == stream_mode::raw) {
         const auto bytes = PERDURE_TRY(from.take(into.size()));

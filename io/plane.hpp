@@ -33,8 +33,7 @@ inline constexpr std::size_t plane_step = 16;
 /// Byte b of word i goes to planes[b * stride + i], stride being the number of words.
 /// Answers which bytes differ anywhere from the first word's, as a mask over the word.
 /// Requires: a multiple of plane_step words, at least one step, and 8 bytes of room for each.
-[[nodiscard]] std::uint64_t split(std::span<const std::uint64_t> words,
-                                  std::byte* planes) noexcept;
+[[nodiscard]] std::uint64_t split(std::span<const std::uint64_t> words, std::byte* planes) noexcept;
 
 /// All bits of the bytes whose number stands in `planes`.
 [[nodiscard]] constexpr std::uint64_t byte_mask(unsigned planes) noexcept {
@@ -82,9 +81,9 @@ class byte_sink {
 };
 
 /// Takes from the front of a buffer, never beyond its end.
-class byte_source {
+class byte_cursor {
   public:
-    explicit byte_source(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
+    explicit byte_cursor(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
 
     [[nodiscard]] result<std::span<const std::byte>> take(std::size_t count) noexcept {
         if (count > bytes_.size()) return errc::damaged;
@@ -115,7 +114,7 @@ class stream_packer {
     /// Writes the stream and says in which of the two ways.
     [[nodiscard]] stream_mode put(std::span<const std::byte> bytes, byte_sink& to) noexcept;
     /// Requires: mode is raw or packed.
-    [[nodiscard]] result<> get(stream_mode mode, byte_source& from,
+    [[nodiscard]] result<> get(stream_mode mode, byte_cursor& from,
                                std::span<std::byte> into) noexcept;
 
   private:

@@ -27,8 +27,7 @@ std::string_view why_broken(const segment_header& header) noexcept {
     if (header.format != journal_format_version) return "another format version";
     if (header.header_bytes != sizeof header) return "another header length";
     if (header.reserved != 0 || header.reserved_back != 0) return "reserved bytes are not zero";
-    if (header.segment_bytes < 2 * block_alignment ||
-        header.segment_bytes % block_alignment != 0) {
+    if (header.segment_bytes < 2 * block_alignment || header.segment_bytes % block_alignment != 0) {
         return "an impossible segment length";
     }
     return {};
@@ -101,8 +100,8 @@ result<std::string_view> read_segment_header(const file& stream, segment_header&
     if (!is_zero(std::span(page).subspan(sizeof into))) {
         return std::string_view("the fill of the header page is not zero");
     }
-    if (PERDURE_TRY(stream.size()) != into.segment_bytes) {
-        return std::string_view("the file has another length than its header says");
+    if (PERDURE_TRY(stream.size()) < into.segment_bytes) {
+        return std::string_view("the file is shorter than its header says");
     }
     return std::string_view();
 }

@@ -48,8 +48,7 @@ void complete(block_header& header, std::span<const std::byte> payload) noexcept
 
 /// Reads the block at `offset` and answers the first reason why it is not intact, empty if it is.
 /// `into` holds the block only then.
-[[nodiscard]] result<std::string_view> read_block(const file& stream,
-                                                  const segment_header& segment,
+[[nodiscard]] result<std::string_view> read_block(const file& stream, const segment_header& segment,
                                                   std::uint64_t offset, stored_block& into);
 
 /// What lies behind the last block that follows its predecessors.

@@ -11,7 +11,6 @@
 
 #include <perdure/io/plane.hpp>
 #include <perdure/io/unshuffle.hpp>
-#include <perdure/shm/crc32c.hpp>
 
 namespace perdure::io {
 namespace {
@@ -83,10 +82,10 @@ class shuffle_codec final : public codec {
     stream_packer packer_;
     unshuffler unshuffler_;
     std::vector<group> groups_;
-    std::vector<std::uint8_t> group_of_;           // One a record; loose_mark if in none.
-    std::vector<const std::byte*> members_;        // Records sorted by group.
-    std::vector<std::uint64_t> words_;             // Columns of the group, stride_ words each.
-    std::vector<std::uint64_t> differing_;         // A column: bits that are not all the same.
+    std::vector<std::uint8_t> group_of_;     // One a record; loose_mark if in none.
+    std::vector<const std::byte*> members_;  // Records sorted by group.
+    std::vector<std::uint64_t> words_;       // Columns of the group, stride_ words each.
+    std::vector<std::uint64_t> differing_;   // A column: bits that are not all the same.
     std::vector<std::uint64_t> residues_;
     std::vector<std::byte> planes_;
     std::vector<std::byte> loose_;
@@ -107,8 +106,8 @@ std::size_t shuffle_codec::encode(const record_list& records, std::span<std::byt
     header.loose = static_cast<std::uint8_t>(stream_mode::absent);
     std::byte* const header_room = to.reserve(sizeof header);
     if (groups_.size() + (loose_.empty() ? 0 : 1) > 1) {
-        header.order = static_cast<std::uint8_t>(
-            packer_.put(std::as_bytes(std::span(group_of_)), to));
+        header.order =
+            static_cast<std::uint8_t>(packer_.put(std::as_bytes(std::span(group_of_)), to));
     }
     if (!loose_.empty()) header.loose = static_cast<std::uint8_t>(packer_.put(loose_, to));
 
@@ -135,8 +134,8 @@ void shuffle_codec::find_groups(const record_list& records) {
             return one.shape == shape && one.record_bytes == bytes;
         };
         if (last >= groups_.size() || !is_same(groups_[last])) {
-            last = static_cast<std::size_t>(
-                std::find_if(groups_.begin(), groups_.end(), is_same) - groups_.begin());
+            last = static_cast<std::size_t>(std::find_if(groups_.begin(), groups_.end(), is_same) -
+                                            groups_.begin());
             if (last == groups_.size()) {
                 if (groups_.size() == groups_max) continue;
                 groups_.push_back({shape, bytes, 0});
@@ -181,26 +180,6 @@ void shuffle_codec::sort_members(const record_list& records) {
     }
 }
 
-bool are_checksums_right(std::span<const std::byte* const> members, std::uint32_t bytes) noexcept {
-    if (bytes < sizeof(record_header) + sizeof(transaction_header)) return false;
-    const auto stored = [](const std::byte* record) {
-        std::uint32_t crc;
-        std::memcpy(&crc, record + crc_word * 8, sizeof crc);
-        return crc;
-    };
-    std::size_t i = 0;
-    std::uint32_t wrong = 0;
-    for (; i + 4 <= members.size(); i += 4) {
-        std::array<std::uint32_t, 4> crcs;
-        shm::record_crc_4(members.data() + i, bytes, crcs.data());
-        for (std::size_t k = 0; k < 4; ++k) wrong |= crcs[k] ^ stored(members[i + k]);
-    }
-    for (; i < members.size(); ++i) {
-        wrong |= shm::record_crc({members[i], bytes}) ^ stored(members[i]);
-    }
-    return wrong == 0;
-}
-
 void shuffle_codec::encode_group(std::span<const std::byte* const> members,
                                  std::uint32_t record_bytes, byte_sink& to) {
     const std::size_t columns = record_bytes / 8;
@@ -209,7 +188,8 @@ void shuffle_codec::encode_group(std::span<const std::byte* const> members,
     group_header header{};
     header.record_bytes = record_bytes;
     header.records = static_cast<std::uint32_t>(count_);
-    const bool recomputed = are_checksums_right(members, record_bytes);
+    // The list has verified them.
+    const bool recomputed = record_bytes > sizeof(record_header);
     header.checksum =
         static_cast<std::uint8_t>(recomputed ? checksum_mode::recomputed : checksum_mode::kept);
     to.put_object(header);
@@ -342,7 +322,7 @@ void shuffle_codec::encode_column(std::size_t column, byte_sink& to) {
                             choice.method == column_method::lsn_distance;
     if (choice.method == column_method::delta) header.seed = column_words(column)[0];
     if (choice.method == column_method::plain && differing_[column] == 0) {
-        header.base = column_words(column)[0];
+        header.constant = column_words(column)[0];
     } else if (has_planes) {
         planes_.resize(8 * stride_);
         const auto words = residues(column, choice);
@@ -355,7 +335,7 @@ void shuffle_codec::encode_column(std::size_t column, byte_sink& to) {
                 static_cast<std::uint8_t>(1U << b);
         }
         const auto planes = static_cast<unsigned>(header.raw_planes | header.packed_planes);
-        header.base = words[0] & ~byte_mask(planes);
+        header.constant = words[0] & ~byte_mask(planes);
     }
     std::memcpy(header_room, &header, sizeof header);
 }

@@ -64,18 +64,18 @@ enum class column_method : std::uint8_t {
 };
 
 /// Byte b of every t stands in a plane if bit b is set in raw_planes or packed_planes, else it is
-/// byte b of `base`.
+/// byte b of `constant`.
 struct column_header {
     std::uint8_t method;         ///< column_method
     std::uint8_t source;         ///< Only with same and negated, below the column's own number.
     std::uint8_t raw_planes;     ///< Bit b: plane b is a raw stream.
     std::uint8_t packed_planes;  ///< Bit b: plane b is a packed stream.
     std::uint32_t reserved;
-    std::uint64_t base;
+    std::uint64_t constant;
     std::uint64_t seed;  ///< Only with delta.
 };
 static_assert(shm::mapped<column_header> && sizeof(column_header) == 24);
-static_assert(offsetof(column_header, base) == 8 && offsetof(column_header, seed) == 16);
+static_assert(offsetof(column_header, constant) == 8 && offsetof(column_header, seed) == 16);
 
 inline constexpr std::uint32_t group_record_bytes_max = 1024;
 inline constexpr std::size_t groups_max = 64;

@@ -29,7 +29,7 @@ void put_checksum(std::span<std::byte> record) noexcept {
 result<> unshuffler::decode(std::span<const std::byte> stored, const block_content& content,
                             std::span<std::byte> raw) {
     PERDURE_ASSERT(raw.size() == content.raw_bytes);
-    byte_source from(stored);
+    byte_cursor from(stored);
     const auto header = PERDURE_TRY(from.take_object<shuffle_header>());
     const std::uint64_t records = content.last_lsn - content.first_lsn + 1;
     if (header.records != records || header.groups > groups_max || header.reserved != 0 ||
@@ -54,8 +54,7 @@ result<> unshuffler::decode(std::span<const std::byte> stored, const block_conte
     return check_records(raw, content);
 }
 
-result<> unshuffler::read_order(stream_mode mode, const shuffle_header& header,
-                                byte_source& from) {
+result<> unshuffler::read_order(stream_mode mode, const shuffle_header& header, byte_cursor& from) {
     order_.assign(header.records, std::byte{0});
     if (mode == stream_mode::absent) return {};
     PERDURE_TRY(packer_.get(mode, from, order_));
@@ -66,8 +65,7 @@ result<> unshuffler::read_order(stream_mode mode, const shuffle_header& header,
     return {};
 }
 
-result<> unshuffler::read_group(byte_source& from, std::uint64_t first_lsn,
-                                std::size_t& raw_left) {
+result<> unshuffler::read_group(byte_cursor& from, std::uint64_t first_lsn, std::size_t& raw_left) {
     const auto header = PERDURE_TRY(from.take_object<group_header>());
     const auto is_zero = [](std::uint8_t byte) { return byte == 0; };
     const auto checksum = static_cast<checksum_mode>(header.checksum);
@@ -101,17 +99,17 @@ result<> unshuffler::read_group(byte_source& from, std::uint64_t first_lsn,
     return {};
 }
 
-result<> unshuffler::read_column(const group& owner, std::size_t column, byte_source& from) {
+result<> unshuffler::read_column(const group& owner, std::size_t column, byte_cursor& from) {
     const auto header = PERDURE_TRY(from.take_object<column_header>());
     const auto method = static_cast<column_method>(header.method);
     const bool derived = method == column_method::same || method == column_method::negated;
     const auto planes = static_cast<unsigned>(header.raw_planes | header.packed_planes);
     if (header.reserved != 0 || (header.raw_planes & header.packed_planes) != 0 ||
-        (header.base & byte_mask(planes)) != 0 || (!derived && header.source != 0) ||
+        (header.constant & byte_mask(planes)) != 0 || (!derived && header.source != 0) ||
         (method != column_method::delta && header.seed != 0)) {
         return errc::damaged;
     }
-    if ((derived || method == column_method::lsn) && (planes != 0 || header.base != 0)) {
+    if ((derived || method == column_method::lsn) && (planes != 0 || header.constant != 0)) {
         return errc::damaged;
     }
     if (derived && header.source >= column) return errc::damaged;
@@ -119,7 +117,7 @@ result<> unshuffler::read_column(const group& owner, std::size_t column, byte_so
 }
 
 result<> unshuffler::fill_column(const column_header& header, const group& owner,
-                                 std::size_t column, byte_source& from) {
+                                 std::size_t column, byte_cursor& from) {
     const std::span words = cells(owner, column);
     const auto method = static_cast<column_method>(header.method);
     if (method == column_method::same || method == column_method::negated) {
@@ -139,7 +137,7 @@ result<> unshuffler::fill_column(const column_header& header, const group& owner
         const std::span plane(planes_.data() + b * owner.stride, owner.stride);
         const bool raw = (header.raw_planes >> b & 1U) != 0;
         const bool packed = (header.packed_planes >> b & 1U) != 0;
-        std::fill(plane.begin(), plane.end(), static_cast<std::byte>(header.base >> (8 * b)));
+        std::fill(plane.begin(), plane.end(), static_cast<std::byte>(header.constant >> (8 * b)));
         if (!raw && !packed) continue;
         PERDURE_TRY(packer_.get(raw ? stream_mode::raw : stream_mode::packed, from,
                                 plane.first(owner.records)));

@@ -119,7 +119,9 @@ BOOST_AUTO_TEST_SUITE(fault_journal_corruption)
 
 BOOST_AUTO_TEST_CASE(every_bit_of_every_header_is_guarded) {
     written_world world;
-    for (const block_place& block : world.blocks) {
+    for (std::size_t i = 0; i < world.blocks.size(); ++i) {
+        const block_place& block = world.blocks[i];
+        if (!is_torture() && i % 3 != 0 && !block.last) continue;
         for (std::size_t bit = 0; bit < sizeof(io::block_header) * 8; ++bit) {
             world.flip(block.path, block.offset * 8 + bit, !block.last);
         }

@@ -21,9 +21,9 @@ constexpr fault_kind all_kinds[] = {fault_kind::input_output, fault_kind::no_spa
                                     fault_kind::short_write, fault_kind::interrupted};
 
 struct outcome {
-    std::vector<std::byte> books;      // All that was handed to append().
-    std::uint64_t durable_lsn = 0;     // What the writer said at the end.
-    std::size_t durable_changes = 0;   // Changes of the disk when it last said something new.
+    std::vector<std::byte> books;     // All that was handed to append().
+    std::uint64_t durable_lsn = 0;    // What the writer said at the end.
+    std::size_t durable_changes = 0;  // Changes of the disk when it last said something new.
     bool stopped = false;
 };
 
@@ -47,12 +47,12 @@ outcome live(simulated_disk& disk, std::uint64_t seed) {
         note();
         for (int burst = 0; burst < 9; ++burst) {
             const std::uint64_t first = source.next_lsn();
-            const auto ring = random_burst(source, 1 + source.random() % 120);
+            auto ring = random_burst(source, 1 + source.random() % 120);
+            if (life == 0 && burst == static_cast<int>(seed)) source.add_blob(ring, 60 << 10);
             const auto plain = normalised(ring);
             result.books.insert(result.books.end(), plain.begin(), plain.end());
             const bool written = rig.writer().append(ring, first).has_value();
-            const bool synced =
-                written && (burst % 3 == 1 || rig.writer().sync().has_value());
+            const bool synced = written && (burst % 3 == 1 || rig.writer().sync().has_value());
             note();
             if (written && synced) continue;
             result.stopped = true;

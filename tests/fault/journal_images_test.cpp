@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Power fails at any moment of a journal's life; from the trace of the file seam, disks are built as
-// they may then be. Claims: every record that was acknowledged is there, what is there is a prefix
-// of what was appended, the chain verifies, nothing is called damage, and a writer goes on from
+// Power fails at any moment of a journal's life; from the trace of the file seam, disks are built
+// as they may then be. Claims: every record that was acknowledged is there, what is there is a
+// prefix of what was appended, the chain verifies, nothing is called damage, and a writer goes on from
 // there and is read back.
 //
 // PERDURE_TORTURE=1 or --torture runs the sign-off count.
@@ -43,7 +43,13 @@ life live(std::uint64_t seed) {
     one.born_at = one.disk.changes();
     for (int burst = 0; burst < 12; ++burst) {
         const std::uint64_t first = source.next_lsn();
-        const auto ring = random_burst(source, 1 + source.random() % 90);
+        auto ring = random_burst(source, 1 + source.random() % 90);
+        // Larger than a segment: at the start it makes an empty one grow, else a longer one.
+        if (burst == static_cast<int>(seed % 8)) {
+            ring.clear();
+            source = record_source(seed, first);
+            source.add_blob(ring, 40 << 10);
+        }
         const auto plain = normalised(ring);
         one.books.insert(one.books.end(), plain.begin(), plain.end());
         BOOST_REQUIRE(rig.writer().append(ring, first));

@@ -125,8 +125,7 @@ BOOST_AUTO_TEST_CASE(a_failed_or_short_write_is_for_good) {
         auto stream = files.open("world/a", io::open_mode::create);
         BOOST_REQUIRE(stream);
         disk.plan({kind, disk.calls() + 1, false});
-        const auto expected =
-            kind == fault_kind::no_space ? errc::disk_full : errc::io_error;
+        const auto expected = kind == fault_kind::no_space ? errc::disk_full : errc::io_error;
         BOOST_TEST((stream->write(text("hello"), 0) == result<>(expected)));
         BOOST_TEST(stream->is_failed());
         const std::uint64_t calls = disk.calls();

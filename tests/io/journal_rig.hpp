@@ -34,8 +34,8 @@ inline journal_content read_journal(io::kernel_calls& disk, std::uint64_t from_l
     content.last_lsn = from_lsn - 1;
     io::file_system files(disk);
     const auto read = [&]() -> result<> {
-        const auto promised = PERDURE_TRY(
-            io::manifest::open(files, directory, io::open_mode::read, content.refused));
+        const auto promised =
+            PERDURE_TRY(io::manifest::open(files, directory, io::open_mode::read, content.refused));
         auto reader =
             PERDURE_TRY(io::journal_reader::open(files, promised, from_lsn, content.refused));
         while (PERDURE_TRY(reader.next(content.refused))) {

@@ -99,8 +99,8 @@ BOOST_AUTO_TEST_CASE(reading_may_start_at_any_lsn) {
         const auto content = read_journal(world.disk, from);
         BOOST_TEST(!content.refused);
         BOOST_TEST(content.last_lsn == last);
-        const auto first = content.records.empty() ? last + 1
-                                                   : io::header_at(content.records.data()).lsn;
+        const auto first =
+            content.records.empty() ? last + 1 : io::header_at(content.records.data()).lsn;
         BOOST_TEST(first <= from);
         const auto& books = world.books;
         BOOST_TEST(std::equal(content.records.rbegin(), content.records.rend(), books.rbegin()));
@@ -117,6 +117,21 @@ BOOST_AUTO_TEST_CASE(a_record_larger_than_a_block_or_a_segment_gets_its_own) {
     BOOST_REQUIRE(world.rig.writer().sync());
     world.books.insert(world.books.end(), ring.begin(), ring.end());
     BOOST_TEST((read_journal(world.disk).records == world.books));
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_segment_grows_for_a_first_block_that_does_not_fit) {
+    open_rig world;
+    std::vector<std::byte> ring;
+    world.source.add_blob(ring, 100 << 10);
+    BOOST_REQUIRE(world.rig.writer().append(ring, 1));
+    BOOST_REQUIRE(world.rig.writer().sync());
+    world.books = ring;
+    BOOST_TEST(world.rig.promised().segments().size() == 1U);
+    world.reopen();
+    world.append(10);
+    const auto content = read_journal(world.disk);
+    BOOST_TEST(!content.refused);
+    BOOST_TEST((content.records == world.books));
 }
 
 BOOST_AUTO_TEST_CASE(records_that_are_not_whole_are_refused_and_nothing_is_written) {

@@ -58,8 +58,7 @@ BOOST_AUTO_TEST_SUITE(io_manifest)
 
 BOOST_AUTO_TEST_CASE(a_world_is_made_once) {
     made_world world;
-    BOOST_TEST((io::manifest::create(world.files, "world", test_world) ==
-                result<>(errc::exists)));
+    BOOST_TEST((io::manifest::create(world.files, "world", test_world) == result<>(errc::exists)));
     const auto promised = world.open();
     BOOST_REQUIRE(promised);
     BOOST_TEST(promised->world() == test_world);

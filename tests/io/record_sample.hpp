@@ -124,8 +124,7 @@ inline std::vector<std::byte> normalised(std::span<const std::byte> ring) {
         shm::record_header header;
         std::memcpy(&header, ring.data() + at, sizeof header);
         const std::uint32_t bytes = header.bytes;
-        const bool padding =
-            header.state == static_cast<std::uint16_t>(shm::record_state::padding);
+        const bool padding = header.state == static_cast<std::uint16_t>(shm::record_state::padding);
         if (padding) header.bytes = sizeof header;
         append_bytes(plain, header);
         if (!padding) {

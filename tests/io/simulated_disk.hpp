@@ -29,19 +29,19 @@ enum class fault_kind { input_output, no_space, short_write, interrupted };
 
 struct planned_fault {
     fault_kind kind;
-    std::uint64_t call;   ///< The how-manieth call fails, from 1.
-    bool for_ever;        ///< All later ones of the same sort too.
+    std::uint64_t call;  ///< The how-manieth call fails, from 1.
+    bool for_ever;       ///< All later ones of the same sort too.
 };
 
 /// What happens to that which no sync has covered.
 enum class loss {
-    nothing,   ///< All of it is there: the process died, the machine did not.
-    all,       ///< None of it is.
-    one,       ///< All but one write.
-    two,       ///< All but two.
-    some,      ///< Each write by the toss of a coin, later ones before earlier ones.
-    torn,      ///< All, but some sectors of one write are missing.
-    names,     ///< All writes; the latest changes of names are missing.
+    nothing,  ///< All of it is there: the process died, the machine did not.
+    all,      ///< None of it is.
+    one,      ///< All but one write.
+    two,      ///< All but two.
+    some,     ///< Each write by the toss of a coin, later ones before earlier ones.
+    torn,     ///< All, but some sectors of one write are missing.
+    names,    ///< All writes; the latest changes of names are missing.
 };
 inline constexpr loss all_losses[] = {loss::nothing, loss::all,  loss::one,  loss::two,
                                       loss::some,    loss::torn, loss::names};
