@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The keeper's process. Another one on the same world stands by until the lease is free.
+#include <perdure/apps/cli/command.hpp>
+
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+
+#include <perdure/apps/cli/configuration.hpp>
+
+namespace perdure::apps {
+namespace {
+
+std::atomic<int> stop_signal{0};
+static_assert(std::atomic<int>::is_always_lock_free);  // Or a signal must not touch it.
+
+void stop_at(int signal) { stop_signal.store(signal, std::memory_order_relaxed); }
+
+void catch_stop_signals() {
+    struct sigaction action {};
+    action.sa_handler = stop_at;
+    ::sigemptyset(&action.sa_mask);
+    ::sigaction(SIGTERM, &action, nullptr);
+    ::sigaction(SIGINT, &action, nullptr);
+}
+
+void tell_opening(io::log& log, const world& opened) {
+    const opening& how = opened.opened();
+    if (!how.recovered) {
+        log.info("attached", {{"world", opened.directory()}, {"region", opened.region().path()}});
+    } else {
+        log.info("recovered from the journal",
+                 {{"world", opened.directory()},
+                  {"because", how.reason},
+                  {"transactions", how.transactions},
+                  {"last_lsn", how.last_lsn},
+                  {"milliseconds", static_cast<std::uint64_t>(how.milliseconds)}});
+    }
+    if (!how.torn_tail.empty()) {
+        log.warn("the journal ended in an unfinished write, which nobody was told is durable",
+                 {{"found", how.torn_tail}});
+    }
+}
+
+}  // namespace
+
+int serve(const world_choice& where) {
+    const io::config config = read_config(where);
+    io::log log(log_from(config, where.directory));
+    catch_stop_signals();
+    world kept = world::open(where.directory, options_from(config));
+    tell_opening(log, kept);
+
+    const auto self = static_cast<std::uint32_t>(::getpid());
+    bool is_keeping = false;
+    if (const auto other = kept.status().keeper_pid; other != 0) {
+        log.info("standing by", {{"keeper", other}});
+    }
+    try {
+        kept.keep([&] {
+            if (!is_keeping && kept.status().keeper_pid == self) {
+                is_keeping = true;
+                log.info("keeping", {{"epoch", kept.status().keeper_epoch}});
+            }
+            return stop_signal.load(std::memory_order_relaxed) != 0;
+        });
+    } catch (const failure& why) {
+        log.error(why.thing(), {{"reason", name(why.reason())}, {"to_do", why.todo()}});
+        throw;
+    }
+    const condition at_end = kept.status();
+    log.info("stopped", {{"signal", stop_signal.load(std::memory_order_relaxed)},
+                         {"last_lsn", at_end.last_lsn},
+                         {"durable_lsn", at_end.durable_lsn}});
+    return exit_done;
+}
+
+}  // namespace perdure::apps

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <perdure/apps/cli/command.hpp>
+
+#include <algorithm>
+#include <filesystem>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <perdure/apps/cli/configuration.hpp>
+#include <perdure/apps/cli/console.hpp>
+
+namespace perdure::apps {
+namespace {
+
+namespace json = boost::json;
+
+json::object as_json(const world& seen, const condition& now) {
+    json::array sitting;
+    for (const auto& each : now.sitting) {
+        sitting.push_back(json::object{{"slot", each.slot},
+                                       {"process", each.pid},
+                                       {"thread", each.thread},
+                                       {"in_transaction", each.active}});
+    }
+    return {{"world", seen.directory()},
+            {"open", true},
+            {"region", seen.region().path()},
+            {"keeper", now.keeper_pid == 0 ? json::value(nullptr) : json::value(now.keeper_pid)},
+            {"keeper_epoch", now.keeper_epoch},
+            {"last_lsn", now.last_lsn},
+            {"durable_lsn", now.durable_lsn},
+            {"lag_bytes", now.lag_bytes},
+            {"ring_bytes", now.ring_bytes},
+            {"region_bytes", now.region_bytes},
+            {"capacity_bytes", now.capacity_bytes},
+            {"repairs", now.repairs},
+            {"repairs_undone", now.repairs_undone},
+            {"incarnation", now.incarnation},
+            {"fault", now.fault == 0 ? json::value(nullptr)
+                                     : json::value(name(static_cast<errc>(now.fault)))},
+            {"participants", std::move(sitting)}};
+}
+
+void print_readable(const world& seen, const condition& now) {
+    print(fmt::format("world         {}", seen.directory()));
+    print(fmt::format("region        {}, {} of {}", seen.region().path(),
+                      rounded_bytes(now.region_bytes), rounded_bytes(now.capacity_bytes)));
+    print(now.keeper_pid != 0
+              ? fmt::format("keeper        process {}, epoch {}", now.keeper_pid, now.keeper_epoch)
+              : "keeper        none; whoever waits for `durable` writes the journal");
+    print(fmt::format("commits       last {}, durable {}: {} behind, {} of the {} ring",
+                      grouped(now.last_lsn), grouped(now.durable_lsn),
+                      grouped(now.last_lsn - std::min(now.last_lsn, now.durable_lsn)),
+                      rounded_bytes(now.lag_bytes), rounded_bytes(now.ring_bytes)));
+    if (now.fault != 0) {
+        const auto cause = static_cast<errc>(now.fault);
+        print(fmt::format("durability    LOST: {}. {}", name(cause), remedy(cause)));
+    }
+    print(fmt::format("repairs       {}, of them {} rolled a transaction back", now.repairs,
+                      now.repairs_undone));
+    print(fmt::format("incarnation   {}", now.incarnation));
+    print(fmt::format("participants  {}", now.participants));
+    for (const auto& each : now.sitting) {
+        print(fmt::format("  slot {:<4} process {:<8} thread {:<8}{}", each.slot, each.pid,
+                          each.thread, each.active ? "in a transaction" : ""));
+    }
+}
+
+}  // namespace
+
+int status(const world_choice& where) {
+    world_options options = options_from(read_config(where));
+    options.may_recover = false;
+    try {
+        const world seen = world::open(where.directory, options);
+        const condition now = seen.status();
+        where.json ? print(as_json(seen, now)) : print_readable(seen, now);
+        return exit_done;
+    } catch (const failure& why) {
+        // No region: the world sleeps. Whether there is a world at all is another question.
+        if (why.reason() != errc::missing || !std::filesystem::exists(where.directory + "/MANIFEST")) {
+            throw;
+        }
+        if (where.json) {
+            print(json::object{{"world", where.directory}, {"open", false}, {"why", why.thing()}});
+        } else {
+            print("world         " + where.directory);
+            print("region        none: " + why.thing());
+            print("next          perdure serve " + where.directory + ", which recovers it");
+        }
+        return exit_done;
+    }
+}
+
+}  // namespace perdure::apps

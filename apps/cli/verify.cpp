@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <perdure/apps/cli/command.hpp>
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+#include <perdure/apps/cli/configuration.hpp>
+#include <perdure/apps/cli/console.hpp>
+
+namespace perdure::apps {
+namespace {
+
+verdict look(const world_choice& where) {
+    try {
+        world seen = open_world(where);
+        session by = seen.join();
+        return seen.verify(by);
+    } catch (const failure& why) {
+        // Damage is what was asked for: it is an answer here, not a failure.
+        if (!is_damage(why, where.directory)) throw;
+        verdict found;
+        found.problems.push_back(why.thing());
+        return found;
+    }
+}
+
+}  // namespace
+
+int verify(const world_choice& where) {
+    const verdict found = look(where);
+    if (where.json) {
+        print(boost::json::object{
+            {"verdict", found.sound ? "sound" : "damaged"},
+            {"state_hash", found.state_hash},
+            {"image_hash", found.image_hash},
+            {"last_lsn", found.last_lsn},
+            {"durable_lsn", found.durable_lsn},
+            {"conserved", found.conserved},
+            {"problems", boost::json::array(found.problems.begin(), found.problems.end())}});
+    } else {
+        print(fmt::format("verdict      {}", found.sound ? "sound" : "damaged"));
+        print(fmt::format("state hash   {}", found.state_hash));
+        print(fmt::format("image hash   {}", found.image_hash));
+        print(fmt::format("commits      last {}, durable {}", grouped(found.last_lsn),
+                          grouped(found.durable_lsn)));
+        print(fmt::format("money        {}", found.conserved ? "conserved" : "NOT conserved"));
+        for (const std::string& problem : found.problems) print("problem      " + problem);
+    }
+    return found.sound ? exit_done : exit_damage;
+}
+
+}  // namespace perdure::apps

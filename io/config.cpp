@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <perdure/io/config.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include <toml++/toml.h>
+
+namespace perdure::io {
+namespace {
+
+constexpr std::uint64_t kib = 1ULL << 10;
+constexpr std::uint64_t mib = 1ULL << 20;
+constexpr std::uint64_t gib = 1ULL << 30;
+constexpr std::uint64_t tib = 1ULL << 40;
+
+constexpr std::array all_settings{
+    setting{"region.directory", setting_kind::path, "", 0, 0, 0, "",
+            "Where the live region lies. Empty: /dev/shm, or the world's own directory where that "
+            "is too small."},
+    setting{"region.capacity", setting_kind::bytes, "8GiB", 64 * mib, 16 * tib, 4 * kib, "",
+            "The most memory the world may take. Address space; memory is taken as it is used."},
+    setting{"region.ring", setting_kind::bytes, "32MiB", 64 * kib, gib, 0, "",
+            "The ring between committing processes and the journal. A power of two."},
+    setting{"region.undo", setting_kind::bytes, "128KiB", 16 * kib, 64 * mib, 4 * kib, "",
+            "What one transaction may change, for each writing thread."},
+    setting{"region.slots", setting_kind::count, "64", 2, 1024, 1, "",
+            "How many threads may write at one time."},
+    setting{"journal.segment", setting_kind::bytes, "64MiB", mib, 4 * gib, 4 * kib, "",
+            "The length of a journal file."},
+    setting{"access.group", setting_kind::text, "", 0, 0, 0, "",
+            "A group, by name or number, whose members may attach. Empty: the owner alone."},
+    setting{"log.level", setting_kind::choice, "info", 0, 0, 0, "trace|debug|info|warn|error|off",
+            "The least that is told."},
+    setting{"log.file", setting_kind::text, "", 0, 0, 0, "",
+            "A file in WORLD/log that gets the log too, as JSON lines. Empty: none."},
+    setting{"log.rotate_bytes", setting_kind::bytes, "16MiB", 4 * kib, 64 * gib, 1, "",
+            "How long log.file may grow before it is renamed and begun again."},
+    setting{"log.rotate_count", setting_kind::count, "5", 1, 1000, 1, "",
+            "How many renamed log files are kept."},
+};
+
+bool is_number(setting_kind kind) noexcept {
+    return kind == setting_kind::bytes || kind == setting_kind::count;
+}
+
+std::string print_number(setting_kind kind, std::uint64_t number) {
+    return kind == setting_kind::bytes ? print_bytes(number) : std::to_string(number);
+}
+
+const setting* find(std::string_view name) noexcept {
+    const auto* found = std::ranges::find(all_settings, name, &setting::name);
+    return found == all_settings.end() ? nullptr : found;
+}
+
+std::string_view section_of(std::string_view name) noexcept {
+    return name.substr(0, name.find('.'));
+}
+
+bool is_section(std::string_view name) noexcept {
+    return std::ranges::any_of(
+        all_settings, [&](const setting& key) { return section_of(key.name) == name; });
+}
+
+[[noreturn]] void refuse_unknown(std::string_view name, const std::string& origin) {
+    std::vector<std::string_view> names;
+    for (const setting& each : all_settings) names.push_back(each.name);
+    const std::string_view near = nearest(name, names);
+    std::string todo = near.empty() ? "`perdure init --help` lists the keys there are"
+                                    : "did you mean " + std::string(near) + "?";
+    throw failure(errc::bad_setting, origin + ": no key is called " + std::string(name),
+                  std::move(todo));
+}
+
+[[noreturn]] void refuse_value(const setting& key, std::string_view text,
+                               const std::string& origin, const std::string& todo) {
+    throw failure(errc::bad_setting,
+                  origin + ": " + std::string(key.name) + " = \"" + std::string(text) + "\"",
+                  todo);
+}
+
+std::string range_of(const setting& key) {
+    std::string text = "give " + print_number(key.kind, key.least) + " to " +
+                       print_number(key.kind, key.most);
+    if (key.step == 0) return text + ", a power of two";
+    if (key.step > 1) text += ", a multiple of " + print_number(key.kind, key.step);
+    return text;
+}
+
+std::uint64_t checked_number(const setting& key, std::string_view text,
+                             const std::string& origin) {
+    const auto number = parse_bytes(text);
+    const bool unit_where_none_is =
+        key.kind == setting_kind::count && !std::ranges::all_of(text, ::isdigit);
+    if (!number || unit_where_none_is || *number < key.least || *number > key.most ||
+        (key.step == 0 ? !std::has_single_bit(*number) : *number % key.step != 0)) {
+        refuse_value(key, text, origin, range_of(key));
+    }
+    return *number;
+}
+
+void check_text(const setting& key, std::string_view text, const std::string& origin) {
+    if (key.kind == setting_kind::path && !text.empty() && text.front() != '/') {
+        refuse_value(key, text, origin, "give an absolute path, or nothing");
+    }
+    if (key.kind != setting_kind::choice) return;
+    std::istringstream choices{std::string(key.choices)};
+    for (std::string choice; std::getline(choices, choice, '|');) {
+        if (choice == text) return;
+    }
+    refuse_value(key, text, origin, "give one of " + std::string(key.choices));
+}
+
+/// Edits between two words: insert, drop or change one letter.
+std::size_t distance(std::string_view one, std::string_view other) {
+    std::vector<std::size_t> row(other.size() + 1);
+    for (std::size_t j = 0; j <= other.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= one.size(); ++i) {
+        std::size_t diagonal = std::exchange(row[0], i);
+        for (std::size_t j = 1; j <= other.size(); ++j) {
+            const std::size_t changed = diagonal + (one[i - 1] == other[j - 1] ? 0 : 1);
+            diagonal = row[j];
+            row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+        }
+    }
+    return row.back();
+}
+
+std::string quoted(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + '"';
+}
+
+}  // namespace
+
+std::span<const setting> settings() noexcept { return all_settings; }
+
+config::config() {
+    for (const setting& key : all_settings) {
+        values_.emplace_back();
+        set(key.name, key.standard, "standard");
+    }
+}
+
+void config::set(std::string_view name, std::string_view text, const std::string& origin) {
+    const setting* key = find(name);
+    if (key == nullptr) refuse_unknown(name, origin);
+    value given{std::string(text), 0, origin};
+    if (is_number(key->kind)) {
+        given.number = checked_number(*key, text, origin);
+    } else {
+        check_text(*key, text, origin);
+    }
+    values_[static_cast<std::size_t>(key - all_settings.data())] = std::move(given);
+}
+
+void config::read_file(const std::string& path) {
+    std::ifstream stream(path);
+    if (!stream.is_open()) {
+        if (errno == ENOENT) return;
+        throw failure(errc::io_error, path + ": " + std::strerror(errno),
+                      "make the file readable for this user");
+    }
+    try {
+        const toml::table root = toml::parse(stream, path);
+        for (const auto& [section, content] : root) {
+            const toml::table* keys = content.as_table();
+            const std::string where = path + ":" + std::to_string(content.source().begin.line);
+            if (keys == nullptr || !is_section(section.str())) {
+                refuse_unknown(section.str(), where);
+            }
+            for (const auto& [key, node] : *keys) {
+                const std::string name = std::string(section.str()) + "." + std::string(key.str());
+                const std::string line = path + ":" + std::to_string(node.source().begin.line);
+                if (const auto text = node.value_exact<std::string>()) {
+                    set(name, *text, line);
+                } else if (const auto number = node.value_exact<std::int64_t>();
+                           number && *number >= 0) {
+                    set(name, std::to_string(*number), line);
+                } else if (const setting* known = find(name); known == nullptr) {
+                    refuse_unknown(name, line);
+                } else {
+                    refuse_value(*known, "...", line, "give a string or a whole number");
+                }
+            }
+        }
+    } catch (const toml::parse_error& error) {
+        const auto& place = error.source().begin;
+        throw failure(errc::bad_setting,
+                      path + ":" + std::to_string(place.line) + ":" +
+                          std::to_string(place.column) + ": " + std::string(error.description()),
+                      "mend the line; `perdure init` writes a sample");
+    }
+}
+
+void config::read_environment(std::span<const char* const> variables) {
+    for (const std::string_view variable : variables) {
+        constexpr std::string_view ours = "PERDURE_";
+        const std::size_t equals = variable.find('=');
+        if (!variable.starts_with(ours) || equals == std::string_view::npos) continue;
+        std::string name(variable.substr(ours.size(), equals - ours.size()));
+        std::ranges::transform(name, name.begin(), [](char c) {
+            return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        });
+        const std::size_t line = name.find('_');
+        if (line == std::string::npos) continue;
+        name[line] = '.';
+        if (is_section(section_of(name))) {
+            set(name, variable.substr(equals + 1), std::string(variable.substr(0, equals)));
+        }
+    }
+}
+
+void config::assign(std::string_view assignment) {
+    const std::size_t equals = assignment.find('=');
+    if (equals == std::string_view::npos) {
+        throw failure(errc::bad_setting, "command line: " + std::string(assignment),
+                      "write KEY=VALUE, for example region.ring=64MiB");
+    }
+    set(assignment.substr(0, equals), assignment.substr(equals + 1), "command line");
+}
+
+const config::value& config::at(std::string_view name) const noexcept {
+    const setting* key = find(name);
+    PERDURE_ASSERT(key != nullptr);
+    return values_[static_cast<std::size_t>(key - all_settings.data())];
+}
+
+const std::string& config::text(std::string_view name) const noexcept {
+    PERDURE_ASSERT(!is_number(find(name)->kind));
+    return at(name).text;
+}
+
+std::uint64_t config::number(std::string_view name) const noexcept {
+    PERDURE_ASSERT(is_number(find(name)->kind));
+    return at(name).number;
+}
+
+const std::string& config::origin(std::string_view name) const noexcept { return at(name).origin; }
+
+std::string config::print() const {
+    std::string out =
+        "# How this world is run. A line that begins with # stands for the standard value.\n"
+        "# Overridden by PERDURE_<SECTION>_<KEY> (PERDURE_REGION_RING=64MiB), and that by\n"
+        "# --set <section>.<key>=<value>. A key nobody knows is refused.\n";
+    std::string_view section;
+    for (std::size_t i = 0; i < all_settings.size(); ++i) {
+        const setting& key = all_settings[i];
+        if (section_of(key.name) != section) {
+            section = section_of(key.name);
+            out += "\n[" + std::string(section) + "]\n";
+        } else {
+            out += '\n';
+        }
+        out += "# " + std::string(key.comment) + '\n';
+        if (is_number(key.kind)) out += "# A number: " + range_of(key).substr(5) + ".\n";
+        if (key.kind == setting_kind::choice) {
+            out += "# One of " + std::string(key.choices) + ".\n";
+        }
+        if (values_[i].text == key.standard) out += "# ";
+        out += std::string(key.name.substr(section.size() + 1)) + " = ";
+        out += key.kind == setting_kind::count ? values_[i].text : quoted(values_[i].text);
+        out += '\n';
+    }
+    return out;
+}
+
+result<std::uint64_t> parse_bytes(std::string_view text) noexcept {
+    std::uint64_t number = 0;
+    const char* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, number);
+    if (error == std::errc::result_out_of_range) return errc::overflow;
+    if (error != std::errc()) return errc::bad_setting;
+    std::string_view unit(rest, static_cast<std::size_t>(end - rest));
+    while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
+    constexpr std::array<std::pair<std::string_view, std::uint64_t>, 6> units{
+        {{"", 1}, {"B", 1}, {"KiB", kib}, {"MiB", mib}, {"GiB", gib}, {"TiB", tib}}};
+    for (const auto& [name, factor] : units) {
+        if (unit != name) continue;
+        std::uint64_t bytes = 0;
+        if (__builtin_mul_overflow(number, factor, &bytes)) return errc::overflow;
+        return bytes;
+    }
+    return errc::bad_setting;
+}
+
+std::string print_bytes(std::uint64_t bytes) {
+    constexpr std::array<std::pair<std::string_view, std::uint64_t>, 4> units{
+        {{"TiB", tib}, {"GiB", gib}, {"MiB", mib}, {"KiB", kib}}};
+    for (const auto& [name, factor] : units) {
+        if (bytes != 0 && bytes % factor == 0) {
+            return std::to_string(bytes / factor) + std::string(name);
+        }
+    }
+    return std::to_string(bytes) + "B";
+}
+
+std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {
+    std::string_view best;
+    // Further away than half the word it is another word, not a slip.
+    std::size_t least = word.size() / 2 + 1;
+    for (const std::string_view each : known) {
+        const std::size_t edits = distance(word, each);
+        if (edits < least) least = edits, best = each;
+    }
+    return best;
+}
+
+}  // namespace perdure::io
