@@ -2,6 +2,7 @@
 //
 // transaction::commit, store by store in the order of docs/model/tx.pml.
 #include <algorithm>
+#include <limits>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/crc32c.hpp>
 #include <perdure/shm/transaction.hpp>
@@ -23,23 +24,33 @@ std::uint64_t word_in(const std::byte* row, std::uint32_t index) noexcept {
     return value;
 }
 
+std::uint32_t group_in(const std::byte* row, const balance_rule& rule) noexcept {
+    std::uint32_t group = 0;
+    std::memcpy(&group, row + rule.group_offset, sizeof group);
+    return group;
+}
+
+/// The row as the journal sees it: its header, and zeros behind. A row is never both freed and taken in
+/// one step, so one buffer serves before and after.
+const std::uint64_t* logical_image(const std::uint64_t* row, std::uint32_t words,
+                                   std::span<std::uint64_t> buffer) noexcept {
+    constexpr std::uint32_t header_words = sizeof(row_header) / 8;
+    std::copy_n(row, header_words, buffer.begin());
+    std::fill_n(buffer.begin() + header_words, words - header_words, 0);
+    return buffer.data();
+}
+
 /// Per group, what the rows gained; a transaction touches few groups.
 class group_sums {
   public:
-    void add(const std::byte* row, const balance_rule& rule, int direction) {
-        std::int64_t value = 0;
-        std::uint32_t group = 0;
-        std::memcpy(&value, row + rule.offset, 8);
-        std::memcpy(&group, row + rule.group_offset, 4);
-        if (value == 0) return;
-        auto* sum = place(group);
-        *sum += static_cast<__int128>(value) * rule.sign * direction;
+    void add(std::uint32_t group, std::uint64_t value, int sign) {
+        *place(group) += static_cast<__int128>(static_cast<std::int64_t>(value)) * sign;
     }
     [[nodiscard]] bool is_zero() const noexcept {
-        return std::all_of(sums_.begin(), sums_.begin() + used_, [](const auto& each) {
-                   return each.sum == 0;
-               }) &&
-               std::all_of(more_.begin(), more_.end(),
+        for (std::uint32_t i = 0; i < used_; ++i) {
+            if (sums_[i].sum != 0) return false;
+        }
+        return std::all_of(more_.begin(), more_.end(),
                            [](const auto& each) { return each.sum == 0; });
     }
 
@@ -73,13 +84,18 @@ result<> transaction::check_balance() noexcept {
     group_sums sums;
     for (const auto& each : entries_) {
         if (each.table == 0) continue;
-        const auto& rules = shapes_[each.table].rules;
-        if (rules.empty()) continue;
         const auto* before = image_of(each);
         const auto* after = copy_of(each);
-        for (const auto& rule : rules) {
-            if (is_live(before)) sums.add(before, rule, -1);
-            if (is_live(after)) sums.add(after, rule, 1);
+        const bool lived = is_live(before);
+        const bool lives = is_live(after);
+        for (const auto& rule : shapes_[each.table].rules) {
+            const auto was = word_in(before, rule.offset / 8U);
+            const auto is = word_in(after, rule.offset / 8U);
+            const auto group_was = group_in(before, rule);
+            const auto group_is = group_in(after, rule);
+            if (was == is && group_was == group_is && lived == lives) continue;
+            if (lived) sums.add(group_was, was, -rule.sign);
+            if (lives) sums.add(group_is, is, rule.sign);
         }
     }
     if (!sums.is_zero()) return errc::unbalanced;
@@ -87,30 +103,30 @@ result<> transaction::check_balance() noexcept {
 }
 
 void transaction::append_changes(entry& each) noexcept {
-    const auto* before = image_of(each);
-    const auto* after = copy_of(each);
-    const bool lived = is_live(before);
-    const bool lives = is_live(after);
+    std::array<std::uint64_t, page_bytes / 8> logical;
+    const auto* before = reinterpret_cast<const std::uint64_t*>(image_of(each));
+    const auto* after = reinterpret_cast<const std::uint64_t*>(copy_of(each));
+    // Behind the header a row that is not live has no logical content.
+    if (!is_live(image_of(each))) before = logical_image(before, each.bytes / 8, logical);
+    if (!is_live(copy_of(each))) after = logical_image(after, each.bytes / 8, logical);
     const std::uint32_t words = each.bytes / 8;
     for (std::uint32_t first = 0; first < words; first += change_words_max) {
-        change_header change{static_cast<std::uint16_t>(each.table),
-                             static_cast<std::uint16_t>(first), 0, each.row, word_in(before, 0)};
-        std::size_t at = record_used_ + sizeof change;
         const std::uint32_t end = std::min(words, first + change_words_max);
+        auto* place = record_.data() + record_used_;
+        auto* difference = place + sizeof(change_header);
+        std::uint32_t mask = 0;
         for (std::uint32_t i = std::max(first, 1U); i < end; ++i) {
-            // Behind the header a row that is not live has no logical content.
-            const bool header = i < sizeof(row_header) / 8;
-            const auto was = header || lived ? word_in(before, i) : 0;
-            const auto is = header || lives ? word_in(after, i) : 0;
-            if (was == is) continue;
-            change.mask |= 1U << (i - first);
-            const std::uint64_t difference = is - was;
-            std::memcpy(record_.data() + at, &difference, 8);
-            at += 8;
+            const std::uint64_t gained = after[i] - before[i];
+            if (gained == 0) continue;
+            std::memcpy(difference, &gained, sizeof gained);
+            difference += sizeof gained;
+            mask |= 1U << (i - first);
         }
-        if (change.mask == 0) continue;
-        std::memcpy(record_.data() + record_used_, &change, sizeof change);
-        record_used_ = at;
+        if (mask == 0) continue;
+        const change_header change{static_cast<std::uint16_t>(each.table),
+                                   static_cast<std::uint16_t>(first), mask, each.row, before[0]};
+        std::memcpy(place, &change, sizeof change);
+        record_used_ = static_cast<std::size_t>(difference - record_.data());
         each.changed = true;
         ++change_count_;
     }
@@ -118,8 +134,11 @@ void transaction::append_changes(entry& each) noexcept {
 
 result<> transaction::build_record() noexcept {
     change_count_ = 0;
+    if (event_count_ > std::numeric_limits<std::uint16_t>::max()) {
+        return errc::transaction_too_large;
+    }
     // As large as it can get: each row changed in every word.
-    std::size_t bound = headers_bytes + sizeof key_ + events_.size() + record_alignment;
+    std::size_t bound = headers_bytes + sizeof key_ + events_used_ + record_alignment;
     for (const auto& each : entries_) {
         if (each.table != 0) bound += each.bytes + each.bytes / 8 + sizeof(change_header);
     }
@@ -129,8 +148,8 @@ result<> transaction::build_record() noexcept {
         std::memcpy(record_.data() + record_used_, &key_, sizeof key_);
         record_used_ += sizeof key_;
     }
-    std::memcpy(record_.data() + record_used_, events_.data(), events_.size());
-    record_used_ += events_.size();
+    copy_words(record_.data() + record_used_, events_.data(), events_used_);
+    record_used_ += events_used_;
     for (auto& each : entries_) {
         if (each.table != 0) append_changes(each);
     }

@@ -88,6 +88,11 @@ result<> repair(region& where, std::uint32_t slot) noexcept {
     return {};
 }
 
+/// A slot can own one thing more than its words say: a closed gate, which it closes while idle.
+bool needs_repair(const region& where, std::uint32_t slot) noexcept {
+    return !is_clean(where.slot(slot)) || load(where.header().gate.value) == slot + 1;
+}
+
 /// Requires: `answer` came from a lock attempt on the slot's life lock that took it.
 result<> clean_taken(region& where, std::uint32_t slot, int answer) noexcept {
     auto& control = where.slot(slot);
@@ -97,12 +102,21 @@ result<> clean_taken(region& where, std::uint32_t slot, int answer) noexcept {
         const auto done = repair(where, slot);
         return pthread_mutex_trylock(life_of(control)) == 0 ? done : result<>(errc::busy);
     }
-    if (!is_clean(control)) PERDURE_TRY(repair(where, slot));
+    if (needs_repair(where, slot)) PERDURE_TRY(repair(where, slot));
     if (answer == EOWNERDEAD) {
         PERDURE_CRASH_POINT("repair.consistent");
         PERDURE_ASSERT(pthread_mutex_consistent(life_of(control)) == 0);
     }
     return {};
+}
+
+/// Nobody sits in the slot or follows what stands in it for as long as this region lives.
+/// Requires: the caller holds its life lock.
+void fence(region& where, std::uint32_t slot) noexcept {
+    auto& control = where.slot(slot);
+    where.report_garbled(errc::garbled);
+    step(control.active, slot_fenced);
+    pthread_mutex_unlock(life_of(control));
 }
 
 }  // namespace
@@ -114,14 +128,14 @@ bool is_clean(const slot_control& slot) noexcept {
 
 life try_repair(region& where, std::uint32_t slot) noexcept {
     auto& control = where.slot(slot);
+    // Our own sign: a second trylock of a lock that was given up for lost answers EBUSY (glibc 2.36).
+    if (load(control.active) == slot_fenced) return life::unusable;
     const int answer = pthread_mutex_trylock(life_of(control));
     if (answer == EBUSY) return life::alive;
     if (answer != 0 && answer != EOWNERDEAD) return life::unusable;
     const auto done = clean_taken(where, slot, answer);
     if (!done && done.error() == errc::garbled) {
-        // Not made consistent: the unlock fences the slot for as long as this region lives.
-        where.report_garbled(errc::garbled);
-        pthread_mutex_unlock(life_of(control));
+        fence(where, slot);
         return life::unusable;
     }
     if (!done) return life::alive;
@@ -132,7 +146,7 @@ life try_repair(region& where, std::uint32_t slot) noexcept {
 
 void sweep(region& where) noexcept {
     for (std::uint32_t i = 0; i < where.geometry().slot_count; ++i) {
-        if (!is_clean(where.slot(i))) try_repair(where, i);
+        if (needs_repair(where, i)) try_repair(where, i);
     }
 }
 
@@ -171,10 +185,11 @@ result<participant> participant::join(region& where) noexcept {
     for (int turn = 0; turn < 3; ++turn) {  // A slot briefly held by a tester is not "no slot".
         for (std::uint32_t i = 0; i < where.geometry().slot_count; ++i) {
             auto& control = where.slot(i);
+            if (load(control.active) == slot_fenced) continue;
             const int answer = pthread_mutex_trylock(life_of(control));
             if (answer != 0 && answer != EOWNERDEAD) continue;
-            if (!clean_taken(where, i, answer)) {
-                pthread_mutex_unlock(life_of(control));
+            if (const auto done = clean_taken(where, i, answer); !done) {
+                if (done.error() == errc::garbled) fence(where, i);
                 continue;
             }
             put(control.pid, static_cast<std::uint64_t>(::getpid()));

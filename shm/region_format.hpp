@@ -33,6 +33,7 @@ inline constexpr std::uint32_t slot_count_max = 1024;
 inline constexpr std::uint32_t held_max = 8192;      ///< Stripes one transaction may hold.
 inline constexpr std::uint32_t extent_pages = 32;    ///< Tables grow by 128 KiB.
 inline constexpr std::uint64_t no_claim = ~0ULL;
+inline constexpr std::uint64_t slot_fenced = 2;  ///< `active` of a slot whose undo was garbled.
 
 /// A word that one writer class owns, alone on its cache line.
 struct lonely_word {
@@ -141,7 +142,8 @@ static_assert(sizeof(pthread_mutex_t) <= sizeof(life_lock));
 /// One writing thread. `active`, `claim`, `undo_used` and `held` are the protocol's words.
 struct slot_control {
     life_lock life;
-    std::uint64_t active;     ///< 1 from before the first stripe or claim until all is given back.
+    std::uint64_t active;     ///< 1 from before the first stripe or claim until all is given back;
+                              ///< slot_fenced for as long as this region lives.
     std::uint64_t claim;      ///< Ring position of an unresolved record, no_claim when none.
     std::uint64_t undo_used;  ///< Bytes of whole undo entries; 0 makes the undo void.
     std::uint64_t held;       ///< Entries of the held list that may be held.

@@ -23,7 +23,7 @@ transaction::transaction(participant& self)
       shapes_(table_count) {
     entries_.reserve(64);
     record_.reserve(4096);
-    events_.reserve(1024);
+    events_.resize(1024);
 }
 
 errc transaction::fail(rerun why) noexcept {
@@ -129,6 +129,8 @@ result<> transaction::lock_held_back(std::uint32_t stripe) noexcept {
 
 result<std::byte*> transaction::log(std::uint64_t at, std::uint64_t row, std::uint32_t bytes,
                                     std::uint32_t table) noexcept {
+    // Derived words are found through the region's own directories, which may be garbled.
+    if (at + bytes > peek(where_->header().committed_bytes.value)) return errc::garbled;
     const std::uint32_t length = sizeof(undo_entry) + bytes + 8;
     if (undo_used_ + length > where_->geometry().undo_bytes) return errc::transaction_too_large;
     auto* place = undo_ + undo_used_;
@@ -136,12 +138,13 @@ result<std::byte*> transaction::log(std::uint64_t at, std::uint64_t row, std::ui
     const std::uint64_t trailer = length;
     if (planted(bug::undo_count_first)) step(slot_->undo_used, undo_used_ + length);
     PERDURE_CRASH_POINT("undo.payload");
-    std::memcpy(place, &head, sizeof head);
-    copy_out(place + sizeof head, where_->at<std::byte>(at), bytes);
-    std::memcpy(place + sizeof head + bytes, &trailer, 8);
     entries_.push_back({at, row, undo_used_, bytes, table, false});
     auto* copy = copy_of(entries_.back());
-    std::memcpy(copy, place + sizeof head, bytes);
+    std::memcpy(place, &head, sizeof head);
+    // The stripe is ours: nobody else stores here, so the copies need not be word by word.
+    copy_words(place + sizeof head, where_->at<std::byte>(at), bytes);
+    copy_words(copy, where_->at<std::byte>(at), bytes);
+    std::memcpy(place + sizeof head + bytes, &trailer, 8);
     undo_used_ += length;
     if (!planted(bug::store_before_undo)) {
         // The payload is whole before the count says so, and the count before any store to the row.
@@ -156,9 +159,14 @@ result<std::byte*> transaction::edit(std::uint32_t table, std::uint64_t row) noe
     const auto* known = PERDURE_TRY(shape(table));
     const std::uint64_t at = locate(*where_, table, row);
     if (at == 0) return errc::not_found;
+    return edit_at(table, row, at, *known);
+}
+
+result<std::byte*> transaction::edit_at(std::uint32_t table, std::uint64_t row, std::uint64_t at,
+                                        const table_shape& shape) noexcept {
     if (auto* seen = find(at)) return copy_of(*seen);
     PERDURE_TRY(lock(stripe_of(table, row)));
-    return log(at, row, known->row_bytes, (known->flags & derived) != 0 ? 0 : table);
+    return log(at, row, shape.row_bytes, (shape.flags & derived) != 0 ? 0 : table);
 }
 
 result<std::byte*> transaction::edit_words(std::uint64_t at, std::uint32_t bytes,
@@ -196,10 +204,12 @@ void transaction::event(std::uint16_t type, std::uint16_t version,
     PERDURE_ASSERT(payload.size() % 8 == 0 && payload.size() <= 64 * 1024);
     const event_header header{type, version,
                               static_cast<std::uint32_t>(sizeof(event_header) + payload.size())};
-    const std::size_t at = events_.size();
-    events_.resize(at + header.bytes);
-    std::memcpy(events_.data() + at, &header, sizeof header);
-    std::memcpy(events_.data() + at + sizeof header, payload.data(), payload.size());
+    if (events_.size() < events_used_ + header.bytes) {
+        events_.resize((events_used_ + header.bytes) * 2);
+    }
+    std::memcpy(events_.data() + events_used_, &header, sizeof header);
+    copy_words(events_.data() + events_used_ + sizeof header, payload.data(), payload.size());
+    events_used_ += header.bytes;
     ++event_count_;
 }
 
@@ -219,7 +229,7 @@ void transaction::close(bool raise_version) noexcept {
         step(slot_->active, 0);
     }
     entries_.clear();
-    events_.clear();
+    events_used_ = 0;
     reads_.clear();
     event_count_ = change_count_ = undo_used_ = held_ = 0;
     keyed_ = open_ = false;
@@ -231,6 +241,7 @@ result<> transaction::await(deadline until) noexcept {
     why_ = rerun::none;
     if (cause == rerun::gate) return await_gate(*where_, self_->owner(), until);
     if (cause != rerun::blocked) return {};
+    until = until.from(where_->waits().now_ns());
     for (;;) {
         const auto settled = reads_.settle(blocked_on_);
         if (settled || settled.error() != errc::conflict) return settled;

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <bit>
+#include <csignal>
+#include <perdure/tests/crash/scenery.hpp>
+#include <stdexcept>
+
+namespace perdure::tests {
+
+using namespace perdure::shm;
+
+namespace {
+
+void must(const char* what, bool held) {
+    if (!held) throw std::runtime_error(std::string("making ready: ") + what);
+}
+
+void drain_all(region& where) {
+    std::vector<record_bytes> away;
+    must("drain", drain_ring(where, away).empty());
+}
+
+/// A record of exactly `bytes`: headers and one event.
+result<receipt> tell(session& self, std::uint64_t bytes) {
+    const std::vector<std::byte> told(bytes - sizeof(record_header) - sizeof(transaction_header) -
+                                      sizeof(event_header));
+    return self.write(
+        [&](transaction& tx) -> result<> {
+            tx.event(9, 1, told);
+            return {};
+        },
+        deadline::in(std::chrono::milliseconds(1)));
+}
+
+constexpr std::uint64_t smallest_record = 64;
+
+/// What a transfer of two rows by number takes in the ring: headers, event of two words, two changes
+/// of one word each.
+constexpr std::uint64_t transfer_bytes = 16 + 32 + 8 + 16 + 2 * (24 + 8) + 8;
+static_assert(transfer_bytes % record_alignment == 0);
+
+/// More rows for the table without the splits a session would do: another participant takes them.
+void give_elsewhere(region& where, std::uint32_t table) {
+    auto second = session::join(where, nullptr).value();
+    must("more rows",
+         second.write([&](transaction& tx) { return give_rows(tx, table); }).has_value());
+}
+
+}  // namespace
+
+region_options crash_options() {
+    auto options = small_options();
+    options.capacity_bytes = 18U << 20;
+    return options;
+}
+
+void turn_ring_to(session& self, std::uint64_t offset) {
+    auto& where = self.where();
+    const auto ring = where.geometry().ring_bytes;
+    drain_all(where);
+    std::uint64_t left = (offset + 2 * ring - load(where.header().producer.tail) % ring) % ring;
+    if (left != 0 && left < smallest_record) left += ring;
+    while (left != 0) {
+        std::uint64_t bytes = std::min<std::uint64_t>(left, 8192);
+        if (left - bytes != 0 && left - bytes < smallest_record) bytes -= smallest_record;
+        must("turn the ring", tell(self, bytes).has_value());
+        left -= bytes;
+        drain_all(where);
+    }
+}
+
+std::uint64_t crowd_account(std::uint64_t which) {
+    for (std::uint64_t number = 1000;; ++number) {
+        if ((hash_of(key_of(number)) & 0xff) == 1 && which-- == 0) return number;
+    }
+}
+
+void crowd_bucket(session& first, const bank& in) {
+    must("overflow rows", first.write([&](transaction& tx) {
+        return give_rows(tx, in.accounts + 2);
+    }).has_value());
+    for (std::uint64_t i = 0; i < crowd_size; ++i) {
+        open_accounts(first, in, crowd_account(i), crowd_account(i) + 1);
+    }
+}
+
+void free_some(session& first, const bank& in) {
+    for (const std::uint64_t row : {5U, 7U, 3U}) {
+        must("free a row", first.write([&](transaction& tx) {
+            return free_row(tx, in.wide, row);
+        }).has_value());
+    }
+}
+
+void use_up_accounts(session& first, const bank& in) {
+    open_accounts(first, in, opened, 128);
+}
+
+void use_up_wide(session& first, const bank& in) {
+    const auto& left = first.self().control().fresh[in.wide];
+    while (left.next < left.end) {
+        must("take a row", first.write([&](transaction& tx) -> result<> {
+            PERDURE_TRY(take_row(tx, in.wide));
+            return {};
+        }).has_value());
+        drain_all(first.where());
+    }
+}
+
+void want_split(session& first, const bank& in) {
+    give_elsewhere(first.where(), in.accounts);
+    must("a split is wanted", wants_split(first.where(), in.accounts));
+}
+
+void want_chain_split(session& first, const bank& in) {
+    auto& where = first.where();
+    must("overflow rows", first.write([&](transaction& tx) {
+        return give_rows(tx, in.accounts + 2);
+    }).has_value());
+    // Crowd the bucket that is split next.
+    const auto count = where.descriptor(in.accounts + 1).row_high;
+    const auto level = std::bit_width(count) - 1;
+    const auto next = count - (1ULL << level);
+    int found = 0;
+    for (std::uint64_t number = 2000; found < 17; ++number) {
+        if ((hash_of(key_of(number)) & ((1ULL << level) - 1)) != next) continue;
+        open_accounts(first, in, number, number + 1);
+        ++found;
+    }
+    want_split(first, in);
+}
+
+void wrap_body(session& first, const bank&) {
+    turn_ring_to(first, first.where().geometry().ring_bytes - 80);
+}
+
+void wrap_header(session& first, const bank&) {
+    turn_ring_to(first, first.where().geometry().ring_bytes - 16);
+}
+
+void wrap_exactly(session& first, const bank&) {
+    turn_ring_to(first, first.where().geometry().ring_bytes - transfer_bytes);
+}
+
+void fill_ring(session& first, const bank&) {
+    drain_all(first.where());
+    while (tell(first, 4096)) {}
+    while (tell(first, smallest_record)) {}
+}
+
+void leave_dead_closer(session& first, const bank&) {
+    // What a closer leaves that dies between its store and its first stripe.
+    first.where().header().gate.value = 4;
+}
+
+void leave_dead_ring_holder(session& first, const bank&) {
+    first.where().slot(3).active = 1;
+    first.where().header().producer.lock = 4;
+}
+
+void leave_dead_transfer(session& first, const bank& in) {
+    auto& where = first.where();
+    const auto bytes = where.geometry().capacity_bytes;
+    const pid_t child = ::fork();
+    if (child == 0) {
+        auto mine = region::view({where.base(), bytes});
+        auto self = participant::join(mine).value();
+        transaction tx(self);
+        for (const std::uint64_t row : {1U, 2U}) {
+            tx.edit<account_row>(in.accounts, row).value()->balance += 100;
+            // As if it had died in the middle of its stores.
+            const auto at = locate(mine, in.accounts, row);
+            mine.at<account_row>(at)->balance += 100;
+        }
+        ::kill(::getpid(), SIGKILL);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    must("a death", WIFSIGNALED(status));
+}
+
+bank make_ready(region& where, const primitive& what, unsigned round) {
+    auto first = session::join(where, nullptr).value();
+    const bank in = make_bank(first);
+    open_accounts(first, in, 0, opened);
+    for (int i = 0; i < 12; ++i) {
+        must("a wide row", first.write([&](transaction& tx) -> result<> {
+            PERDURE_TRY(take_row(tx, in.wide));
+            return {};
+        }).has_value());
+        must("a transfer", transfer(first, in, static_cast<std::uint64_t>(i), 20, 50).has_value());
+    }
+    turn_ring_to(first, 4096 + round * 1232 % 32768);
+    if (what.prepare != nullptr) what.prepare(first, in);
+    if (what.prepare != fill_ring) drain_all(where);
+    return in;
+}
+
+void bump(region& where, const bank& in, std::uint64_t account) {
+    word(where.stripe(stripe_of(in.accounts, account))).fetch_add(stripe_version_one);
+}
+
+}  // namespace perdure::tests

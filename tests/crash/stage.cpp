@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <perdure/tests/crash/stage.hpp>
+#include <stdexcept>
+
+namespace perdure::tests {
+
+using namespace perdure::shm;
+
+namespace {
+
+constexpr std::uint64_t room_to_grow = 140;  // Pages a primitive takes at most.
+
+region fresh(shared_bytes& memory) {
+    auto bytes = memory.span().first(crash_options().capacity_bytes);
+    std::memset(bytes.data(), 0, bytes.size());
+    return region::over(bytes, crash_options());
+}
+
+}  // namespace
+
+stage::stage(shared_bytes& memory, const primitive& what, unsigned round)
+    : memory_(&memory),
+      what_(&what),
+      round_(round),
+      where_(fresh(memory)),
+      in_(make_ready(where_, what, round)),
+      used_(where_.page_at(where_.header().page_next.value + room_to_grow)),
+      position_(where_.header().producer.tail),
+      image_(image_of(where_)),
+      first_(take()) {
+    // What the dead of the scenery leave is not the state before: their repair is.
+    sweep(where_);
+    image_ = image_of(where_);
+    ends_.insert(digest_of(where_));
+    if (const auto fault = judge(false); !fault.empty()) {
+        throw std::runtime_error(std::string(what.name) + ", made ready: " + fault);
+    }
+    begin_again();
+}
+
+std::span<std::byte> stage::bytes() const noexcept {
+    return memory_->span().first(crash_options().capacity_bytes);
+}
+
+stage::picture stage::take() const {
+    return {where_.base(), where_.base() + used_};
+}
+
+void stage::put_back(const picture& from) {
+    for (std::uint64_t at = 0; at < used_; at += page_bytes) {
+        if (std::memcmp(where_.base() + at, from.data() + at, page_bytes) != 0) {
+            std::memcpy(where_.base() + at, from.data() + at, page_bytes);
+        }
+    }
+}
+
+void stage::learn_the_end(const std::function<void()>& run) {
+    run();
+    sweep(where_);
+    ends_.insert(digest_of(where_));
+    if (const auto fault = judge(); !fault.empty()) {
+        throw std::runtime_error(std::string(what_->name) + ", undisturbed: " + fault);
+    }
+    begin_again();
+}
+
+std::string stage::compare_with_journal(row_image& image) {
+    const auto walk = walk_ring(where_, position_);
+    if (!walk.fault.empty()) return walk.fault;
+    image = image_;
+    for (const auto& record : walk.records) {
+        if (auto fault = replay(image, record); !fault.empty()) return fault;
+    }
+    return difference(image, image_of(where_));
+}
+
+std::string stage::go_on(row_image& image) {
+    std::vector<record_bytes> away;
+    if (auto fault = drain_ring(where_, away); !fault.empty()) return "drain: " + fault;
+    if (load(where_.header().head.value) != load(where_.header().producer.tail)) {
+        return "the drain does not reach the tail";
+    }
+    {
+        auto self = session::join(where_, nullptr);
+        if (!self) return "nobody can join";
+        const auto paid = self->write(
+            [&](transaction& tx) -> result<> {
+                PERDURE_TRY(take_row(tx, in_.wide));
+                return move(tx, in_, 1, 2, 5);
+            },
+            deadline::in(std::chrono::seconds(5)));
+        if (!paid) return "the next commit: " + std::string(name(paid.error()));
+    }
+    std::vector<record_bytes> more;
+    if (auto fault = drain_ring(where_, more); !fault.empty()) return "drain: " + fault;
+    for (const auto& record : more) {
+        if (auto fault = replay(image, record); !fault.empty()) return "then " + fault;
+    }
+    if (auto fault = difference(image, image_of(where_)); !fault.empty()) return "then " + fault;
+    const auto faults = audit(where_);
+    return faults.empty() ? std::string() : "then " + faults.front();
+}
+
+std::string stage::judge(bool goes_on) {
+    if (const auto faults = audit(where_); !faults.empty()) return faults.front();
+    row_image image;
+    if (auto fault = compare_with_journal(image); !fault.empty()) return fault;
+    if (what_->whole && !ends_.contains(digest_of(where_))) {
+        return "the state is neither the one before nor the one after";
+    }
+    return goes_on ? go_on(image) : std::string();
+}
+
+}  // namespace perdure::tests
