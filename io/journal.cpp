@@ -106,7 +106,7 @@ result<> journal_writer::erase_rest(std::uint64_t used_end) {
         PERDURE_TRY(may_write());
         PERDURE_TRY(stream_.write(std::span(zeros()).first(chunk.size()), at));
     }
-    PERDURE_CRASH_POINT("journal_tail_erased");
+    PERDURE_CRASH_POINT("journal.tail_erased");
     return stream_.sync();
 }
 
@@ -185,9 +185,9 @@ result<> journal_writer::write_block(std::size_t stored, codec_id encoded_by) {
               buffer_.begin() + static_cast<std::ptrdiff_t>(whole), std::byte{0});
 
     PERDURE_TRY(may_write());
-    PERDURE_CRASH_POINT("journal_before_write");
+    PERDURE_CRASH_POINT("journal.before_write");
     PERDURE_TRY(stream_.write(std::span(buffer_).first(whole), position_.offset));
-    PERDURE_CRASH_POINT("journal_written");
+    PERDURE_CRASH_POINT("journal.written");
     position_.hash_before = blake2b(std::span(buffer_).first(filled));
     position_.offset += whole;
     position_.lsn = header.last_lsn + 1;
@@ -210,7 +210,7 @@ result<> journal_writer::sync_now() {
     if (synced_seq_ + 1 == position_.seq) return {};
     PERDURE_TRY(may_write());
     PERDURE_TRY(stream_.sync());
-    PERDURE_CRASH_POINT("journal_synced");
+    PERDURE_CRASH_POINT("journal.synced");
     synced_seq_ = position_.seq - 1;
     durable_lsn_ = position_.lsn - 1;
     return {};
@@ -257,11 +257,11 @@ result<> journal_writer::grow(std::uint64_t segment_bytes) {
         PERDURE_TRY(stream_.write(chunk, at));
     }
     PERDURE_TRY(stream_.sync());
-    PERDURE_CRASH_POINT("segment_longer");
+    PERDURE_CRASH_POINT("segment.longer");
     const auto page = make_segment_page(entry_, promised_.world(), segment_bytes);
     PERDURE_TRY(stream_.write(std::span(page).first(sector_bytes), 0));
     PERDURE_TRY(stream_.sync());
-    PERDURE_CRASH_POINT("segment_grown");
+    PERDURE_CRASH_POINT("segment.grown");
     segment_bytes_ = segment_bytes;
     return {};
 }
@@ -281,22 +281,22 @@ result<> journal_writer::rotate(std::uint64_t segment_bytes_min) {
     fresh.hash_before = position_.hash_before;
     PERDURE_TRY(spare_.write(make_segment_page(fresh, promised_.world(), spare_bytes_), 0));
     PERDURE_TRY(spare_.sync());
-    PERDURE_CRASH_POINT("segment_before_rename");
+    PERDURE_CRASH_POINT("segment.before_rename");
     const std::string path = segment_path(promised_.directory(), fresh.first_lsn);
     PERDURE_TRY(spare_.rename(path));
-    PERDURE_CRASH_POINT("segment_renamed");
+    PERDURE_CRASH_POINT("segment.renamed");
     PERDURE_TRY(files_.sync_directory(journal_directory(promised_.directory())));
-    PERDURE_CRASH_POINT("segment_in_place");
+    PERDURE_CRASH_POINT("segment.in_place");
 
     if (stream_.is_open()) {
         entry_.last_lsn = position_.lsn - 1;
         entry_.last_seq = position_.seq - 1;
         entry_.hash_last = position_.hash_before;
         PERDURE_TRY(promised_.seal_segment(entry_));
-        PERDURE_CRASH_POINT("segment_sealed");
+        PERDURE_CRASH_POINT("segment.sealed");
     }
     PERDURE_TRY(promised_.open_segment(fresh));
-    PERDURE_CRASH_POINT("segment_opened");
+    PERDURE_CRASH_POINT("segment.opened");
     stream_ = std::move(spare_);
     entry_ = fresh;
     segment_bytes_ = std::exchange(spare_bytes_, 0);

@@ -212,9 +212,9 @@ result<> manifest::append(manifest_record& record) {
     // this object ahead of the file, and refusing every further append.
     PERDURE_ASSERT(apply(record));
     PERDURE_TRY(stream_.write(bytes_of(record), seq_ * manifest_record_bytes));
-    PERDURE_CRASH_POINT("manifest_written");
+    PERDURE_CRASH_POINT("manifest.written");
     PERDURE_TRY(stream_.sync());
-    PERDURE_CRASH_POINT("manifest_synced");
+    PERDURE_CRASH_POINT("manifest.synced");
     seq_ = record.seq;
     last_hash_ = blake2b(bytes_of(record));
     return {};

@@ -109,7 +109,8 @@ int main() {
             lap(copy);
             list.clear();
             const auto lsn = first_lsn + at / sizeof(transfer);
-            if (list.add(std::span(block).first(bytes), lsn, block.size()).value() != bytes) return 1;
+            if (list.add(std::span(block).first(bytes), lsn, block.size()).value() != bytes)
+                return 1;
             lap(walk);
             const std::size_t length = codec->encode(list, stored);
             lap(encode);
@@ -131,9 +132,10 @@ int main() {
         }
         for (int i = 0; i < steps; ++i) best[i] = std::min(best[i], spent[i] / records);
     }
-    std::printf("{\"suite\":\"codec\",\"work\":\"transfer\",\"engine\":\"perdure\","
-                "\"durability\":\"none\",\"raw_bytes\":%zu,\"stored_bytes\":%.2f", sizeof(transfer),
-                static_cast<double>(stored_bytes) / records);
+    std::printf(
+        "{\"suite\":\"codec\",\"work\":\"transfer\",\"engine\":\"perdure\","
+        "\"durability\":\"none\",\"raw_bytes\":%zu,\"stored_bytes\":%.2f",
+        sizeof(transfer), static_cast<double>(stored_bytes) / records);
     for (int i = 0; i < steps; ++i) std::printf(",\"%s_ns\":%.1f", names[i], best[i]);
     std::printf("}\n");
     return 0;
