@@ -120,6 +120,14 @@ def include_matrix(source, _):
                 yield source.finding(line, f"<{path}> is for {only} only")
 
 
+def crash_points_in_sources(source, _):
+    if source.is_header and source.folder in PRODUCT and source.path != "shm/crash_point.hpp":
+        for line, _quote, path in source.includes():
+            if path == "perdure/shm/crash_point.hpp":
+                yield source.finding(line, "a crash point in a header would give plain and rigged "
+                                           "code one name: it belongs in a .cpp")
+
+
 def nothing_sees_the_outside(source, _):
     for line, _quote, path in source.includes():
         if re.match(r"perdure/(tests|perf|examples)/", path) and source.folder not in FREE:
@@ -326,8 +334,9 @@ def no_cycles(tree):
     return findings
 
 
-RULES = [licence, include_matrix, nothing_sees_the_outside, banned_names, sizes, function_sizes,
-         header_template, formats, unfinished, registered, listed_files_exist, public_headers]
+RULES = [licence, include_matrix, crash_points_in_sources, nothing_sees_the_outside, banned_names,
+         sizes, function_sizes, header_template, formats, unfinished, registered,
+         listed_files_exist, public_headers]
 
 
 def check(root):

@@ -40,6 +40,7 @@ FAULTS = [
     ("shm/ring.cpp", "#include <perdure/io/file.hpp>\n", "shm may not see io"),
     ("core/amount.hpp", "#include <perdure/io/file.hpp>\n", "core may not see io"),
     ("core/world.hpp", "#include <perdure/apps/cli.hpp>\n", "core may not see apps"),
+    ("io/file.hpp", "#include <perdure/shm/crash_point.hpp>\n", "a crash point in a header"),
     ("shm/ring.cpp", "#include <perdure/tests/x.hpp>\n", "nothing sees tests"),
     ("shm/ring.cpp", '#include "ring.hpp"\n', "write <perdure/folder/file.hpp>"),
     ("core/amount.hpp", "#include <chrono>\n", "core is deterministic"),
