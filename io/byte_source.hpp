@@ -2,8 +2,8 @@
 //
 // Bytes of a file somebody else made, as they were before they were packed.
 //
-// Promise     A file that begins with zstd's magic is unpacked as it is read, in bounded memory; any
-//             other is read as it stands. A packed file that ends early is damaged, not short.
+// Promise     A file that begins with zstd's magic is unpacked as it is read, in bounded memory;
+//             any other is read as it stands. A packed file that ends early is damaged, not short.
 // Threads     One.
 #pragma once
 

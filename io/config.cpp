@@ -63,8 +63,8 @@ std::string_view section_of(std::string_view name) noexcept {
 }
 
 bool is_section(std::string_view name) noexcept {
-    return std::ranges::any_of(
-        all_settings, [&](const setting& key) { return section_of(key.name) == name; });
+    return std::ranges::any_of(all_settings,
+                               [&](const setting& key) { return section_of(key.name) == name; });
 }
 
 [[noreturn]] void refuse_unknown(std::string_view name, const std::string& origin) {
@@ -77,23 +77,21 @@ bool is_section(std::string_view name) noexcept {
                   std::move(todo));
 }
 
-[[noreturn]] void refuse_value(const setting& key, std::string_view text,
-                               const std::string& origin, const std::string& todo) {
+[[noreturn]] void refuse_value(const setting& key, std::string_view text, const std::string& origin,
+                               const std::string& todo) {
     throw failure(errc::bad_setting,
-                  origin + ": " + std::string(key.name) + " = \"" + std::string(text) + "\"",
-                  todo);
+                  origin + ": " + std::string(key.name) + " = \"" + std::string(text) + "\"", todo);
 }
 
 std::string range_of(const setting& key) {
-    std::string text = "give " + print_number(key.kind, key.least) + " to " +
-                       print_number(key.kind, key.most);
+    std::string text =
+        "give " + print_number(key.kind, key.least) + " to " + print_number(key.kind, key.most);
     if (key.step == 0) return text + ", a power of two";
     if (key.step > 1) text += ", a multiple of " + print_number(key.kind, key.step);
     return text;
 }
 
-std::uint64_t checked_number(const setting& key, std::string_view text,
-                             const std::string& origin) {
+std::uint64_t checked_number(const setting& key, std::string_view text, const std::string& origin) {
     const auto number = parse_bytes(text);
     const bool unit_where_none_is =
         key.kind == setting_kind::count && !std::ranges::all_of(text, ::isdigit);
@@ -196,8 +194,8 @@ void config::read_file(const std::string& path) {
     } catch (const toml::parse_error& error) {
         const auto& place = error.source().begin;
         throw failure(errc::bad_setting,
-                      path + ":" + std::to_string(place.line) + ":" +
-                          std::to_string(place.column) + ": " + std::string(error.description()),
+                      path + ":" + std::to_string(place.line) + ":" + std::to_string(place.column) +
+                          ": " + std::string(error.description()),
                       "mend the line; `perdure init` writes a sample");
     }
 }

@@ -33,8 +33,8 @@ struct setting {
     std::string_view standard;  ///< The value where nobody says otherwise.
     std::uint64_t least;        ///< Of numbers.
     std::uint64_t most;
-    std::uint64_t step;         ///< Numbers are multiples of it; 0: powers of two.
-    std::string_view choices;   ///< Separated by '|'.
+    std::uint64_t step;        ///< Numbers are multiples of it; 0: powers of two.
+    std::string_view choices;  ///< Separated by '|'.
     std::string_view comment;
 };
 

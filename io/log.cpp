@@ -92,9 +92,9 @@ void append_readable(std::string& out, std::string_view text) {
 
 std::string human_line(moment now, log_level level, std::string_view message,
                        std::initializer_list<log_field> fields) {
-    std::string out = fmt::format(
-        "{:%H:%M:%S} {:<5} ", fmt::localtime(std::chrono::system_clock::to_time_t(now)),
-        name_of(level));
+    std::string out =
+        fmt::format("{:%H:%M:%S} {:<5} ", fmt::localtime(std::chrono::system_clock::to_time_t(now)),
+                    name_of(level));
     for (const char c : message) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
     for (const log_field& field : fields) {
         out += "  " + std::string(field.name) + '=';
@@ -145,8 +145,8 @@ void log::write(log_level level, std::string_view message,
                 std::initializer_list<log_field> fields) noexcept {
     if (level < sinks_->least) return;
     try {
-        const auto now =
-            std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+        const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(
+            std::chrono::system_clock::now());
         std::string json;
         if (!sinks_->is_terminal || sinks_->file) json = json_line(now, level, message, fields);
         // Through "{}": a brace in somebody's file name is no format.
@@ -163,7 +163,7 @@ log_level level_named(std::string_view name) noexcept {
         if (level_names[i] == name) return static_cast<log_level>(i + 1);
     }
     PERDURE_ASSERT(!"a level that log.level allows");
-    return log_level::info;
+    return log_level::note;
 }
 
 }  // namespace perdure::io

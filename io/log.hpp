@@ -20,10 +20,11 @@
 
 namespace perdure::io {
 
-enum class log_level : std::uint8_t { trace = 1, debug, info, warn, error, off };
+/// As in log.level; `note` is its "info".
+enum class log_level : std::uint8_t { trace = 1, debug, note, warn, error, off };
 
 struct log_options {
-    log_level least = log_level::info;
+    log_level least = log_level::note;
     std::string file;  ///< A path; empty: stderr alone.
     std::uint64_t rotate_bytes = 16ULL << 20;
     std::uint32_t rotate_count = 5;
@@ -38,8 +39,7 @@ struct log_field {
 
     log_field(std::string_view key, std::string_view value)
         : name(key), text(value), is_number(false) {}
-    log_field(std::string_view key, const char* value)
-        : log_field(key, std::string_view(value)) {}
+    log_field(std::string_view key, const char* value) : log_field(key, std::string_view(value)) {}
     template <std::integral T>
     log_field(std::string_view key, T value)
         : name(key), text(std::to_string(value)), is_number(true) {}
@@ -59,8 +59,8 @@ class log {
     void debug(std::string_view message, std::initializer_list<log_field> fields = {}) noexcept {
         write(log_level::debug, message, fields);
     }
-    void info(std::string_view message, std::initializer_list<log_field> fields = {}) noexcept {
-        write(log_level::info, message, fields);
+    void note(std::string_view message, std::initializer_list<log_field> fields = {}) noexcept {
+        write(log_level::note, message, fields);
     }
     void warn(std::string_view message, std::initializer_list<log_field> fields = {}) noexcept {
         write(log_level::warn, message, fields);

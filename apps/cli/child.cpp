@@ -75,8 +75,8 @@ void end_with(int parent) noexcept {
 
 shared_page::shared_page(int descriptor, std::size_t bytes)
     : descriptor_(descriptor), bytes_(bytes) {
-    base_ = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-    if (base_ == MAP_FAILED) refuse("shared page", errno);
+    address_ = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (address_ == MAP_FAILED) refuse("shared page", errno);
 }
 
 shared_page shared_page::make(std::size_t bytes) {
@@ -92,7 +92,7 @@ shared_page shared_page::inherit(int descriptor, std::size_t bytes) {
 }
 
 shared_page::~shared_page() {
-    if (base_ != nullptr) ::munmap(base_, bytes_);
+    if (address_ != nullptr) ::munmap(address_, bytes_);
     if (descriptor_ >= 0) ::close(descriptor_);
 }
 

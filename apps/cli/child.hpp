@@ -2,8 +2,8 @@
 //
 // Processes of our own: this program started once more, as a worker or a keeper.
 //
-// Promise     A child is exec'd, never only forked: it inherits no handle of a world but what is passed
-//             on by number. It ends when its parent does.
+// Promise     A child is exec'd, never only forked: it inherits no handle of a world but what is
+//             passed on by number. It ends when its parent does.
 // Death       A child may be killed at any time; wait() tells how it ended.
 // Threads     The main thread: Linux ties a parent's death to the thread that started the child.
 #pragma once
@@ -36,7 +36,8 @@ class child {
     ~child();
 
     /// Starts this program with these arguments and "--parent" <pid>. Throws failure: io_error.
-    static child start(std::vector<std::string> arguments, std::span<const passed_descriptor> given);
+    static child start(std::vector<std::string> arguments,
+                       std::span<const passed_descriptor> given);
 
     void kill(int signal) const noexcept;
     /// Waits for its end; the status of waitpid.
@@ -50,7 +51,7 @@ class child {
     pid_t pid_ = 0;  // 0: none, or awaited.
 };
 
-/// Called by a child: from now on it is killed when `parent` dies; ends at once if that is so already.
+/// Called by a child: from now on it is killed when `parent` dies; ends at once if it has.
 void end_with(int parent) noexcept;
 
 /// Memory that parent and children share, through a descriptor they inherit. Zeroed, never moved.
@@ -62,13 +63,13 @@ class shared_page {
     shared_page(shared_page&& other) noexcept
         : descriptor_(std::exchange(other.descriptor_, -1)),
           bytes_(other.bytes_),
-          base_(std::exchange(other.base_, nullptr)) {}
+          address_(std::exchange(other.address_, nullptr)) {}
     shared_page& operator=(shared_page&&) = delete;
     ~shared_page();
 
     template <class T>
     [[nodiscard]] T& as() const noexcept {
-        return *static_cast<T*>(base_);
+        return *static_cast<T*>(address_);
     }
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
@@ -76,7 +77,7 @@ class shared_page {
     shared_page(int descriptor, std::size_t bytes);
     int descriptor_;
     std::size_t bytes_;
-    void* base_ = nullptr;
+    void* address_ = nullptr;
 };
 
 }  // namespace perdure::apps

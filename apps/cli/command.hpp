@@ -39,7 +39,7 @@ struct import_order {
     int scale = 0;
     std::uint32_t workers = 2;
     std::string asset = "unit";
-    std::int64_t grant = 0;           ///< 0: chosen from the file.
+    std::int64_t grant = 0;            ///< 0: chosen from the file.
     std::uint64_t progress_lines = 0;  ///< Off a terminal, a line each so many; 0: one a second.
     std::uint64_t rate = 0;            ///< At most so many lines a second; 0: as fast as it goes.
 };

@@ -6,8 +6,8 @@
 #include <array>
 #include <filesystem>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 
 namespace perdure::apps {
 namespace {

@@ -15,7 +15,8 @@ namespace perdure::apps {
 int init(const world_choice& where) {
     io::config config;
     for (const std::string& assignment : where.assignments) config.assign(assignment);
-    static_cast<void>(options_from(config));  // A group nobody knows is refused before anything is made.
+    // A group nobody knows is refused before anything is made.
+    static_cast<void>(options_from(config));
     world::create(where.directory);
 
     // A world without it runs on standard values, so it may come last.

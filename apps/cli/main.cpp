@@ -17,7 +17,8 @@ constexpr const char* exit_codes =
     "Exit codes: 0 done, 1 refused or not found, 2 usage or configuration, 3 damage found.";
 
 struct command_line {
-    CLI::App app{"Perdure keeps a game's economy in shared memory, through the death of any process."};
+    CLI::App app{
+        "Perdure keeps a game's economy in shared memory, through the death of any process."};
     world_choice where;
     import_order import;
     demo_order play;
@@ -48,8 +49,9 @@ struct command_line {
 
     static void add_world(CLI::App* command, world_choice& chosen_world) {
         command->add_option("WORLD", chosen_world.directory, "The world's directory")->required();
-        command->add_option("--set", chosen_world.assignments,
-                            "Overrides world.toml: section.key=value; may be given again")
+        command
+            ->add_option("--set", chosen_world.assignments,
+                         "Overrides world.toml: section.key=value; may be given again")
             ->type_name("KEY=VALUE")
             ->take_all()
             ->expected(1);
@@ -62,10 +64,11 @@ struct command_line {
         add_world(made, where);
         choose(made, [this] { return init(where); });
 
-        CLI::App* served = add(app, "serve",
-                               "Keeps a world: writes its journal, until SIGTERM or SIGINT. A second "
-                               "one stands by",
-                               "perdure serve ./bazaar --set log.level=debug");
+        CLI::App* served =
+            add(app, "serve",
+                "Keeps a world: writes its journal, until SIGTERM or SIGINT. A second "
+                "one stands by",
+                "perdure serve ./bazaar --set log.level=debug");
         add_world(served, where);
         choose(served, [this] { return serve(where); });
 
@@ -74,10 +77,11 @@ struct command_line {
         add_world(seen, where);
         choose(seen, [this] { return status(where); });
 
-        CLI::App* verified = add(app, "verify",
-                                 "Checks a world's memory, journal and money; recovers it first where "
-                                 "it must",
-                                 "perdure verify ./bazaar --json");
+        CLI::App* verified =
+            add(app, "verify",
+                "Checks a world's memory, journal and money; recovers it first where "
+                "it must",
+                "perdure verify ./bazaar --json");
         add_world(verified, where);
         choose(verified, [this] { return verify(where); });
     }
@@ -85,12 +89,13 @@ struct command_line {
     void add_import() {
         CLI::App* above = app.add_subcommand("import", "Brings in what others recorded");
         above->require_subcommand(1);
-        CLI::App* made = add(*above, "transfers",
-                             "Plays a CSV of transfers, each line once, whatever is killed",
-                             "perdure import transfers ./bazaar paysim.csv.zst --scale 2 --workers 3 "
-                             "\\\n      --columns from=nameOrig,to=nameDest,amount=amount");
+        CLI::App* made =
+            add(*above, "transfers", "Plays a CSV of transfers, each line once, whatever is killed",
+                "perdure import transfers ./bazaar paysim.csv.zst --scale 2 --workers 3 "
+                "\\\n      --columns from=nameOrig,to=nameDest,amount=amount");
         add_world(made, import.where);
-        made->add_option("FILE", import.file, "CSV with a header, plain or packed by zstd")->required();
+        made->add_option("FILE", import.file, "CSV with a header, plain or packed by zstd")
+            ->required();
         made->add_option("--columns", import.columns, "from=NAME,to=NAME,amount=NAME")->required();
         made->add_option("--scale", import.scale,
                          "Digits behind the point; more are rounded half to even")
@@ -110,10 +115,11 @@ struct command_line {
     }
 
     void add_demo() {
-        CLI::App* made = add(app, "demo",
-                             "Trades in a world of its own while killing its processes, crashes the "
-                             "machine, and counts what was lost",
-                             "perdure demo --quick");
+        CLI::App* made =
+            add(app, "demo",
+                "Trades in a world of its own while killing its processes, crashes the "
+                "machine, and counts what was lost",
+                "perdure demo --quick");
         made->add_flag("--quick", play.quick, "About 8 seconds instead of 30");
         made->add_flag("--json", play.json, "Ends with one JSON object");
         made->add_option("--sabotage", play.sabotage,

@@ -29,9 +29,9 @@ void catch_stop_signals() {
 void tell_opening(io::log& log, const world& opened) {
     const opening& how = opened.opened();
     if (!how.recovered) {
-        log.info("attached", {{"world", opened.directory()}, {"region", opened.region().path()}});
+        log.note("attached", {{"world", opened.directory()}, {"region", opened.region().path()}});
     } else {
-        log.info("recovered from the journal",
+        log.note("recovered from the journal",
                  {{"world", opened.directory()},
                   {"because", how.reason},
                   {"transactions", how.transactions},
@@ -56,13 +56,13 @@ int serve(const world_choice& where) {
     const auto self = static_cast<std::uint32_t>(::getpid());
     bool is_keeping = false;
     if (const auto other = kept.status().keeper_pid; other != 0) {
-        log.info("standing by", {{"keeper", other}});
+        log.note("standing by", {{"keeper", other}});
     }
     try {
         kept.keep([&] {
             if (!is_keeping && kept.status().keeper_pid == self) {
                 is_keeping = true;
-                log.info("keeping", {{"epoch", kept.status().keeper_epoch}});
+                log.note("keeping", {{"epoch", kept.status().keeper_epoch}});
             }
             return stop_signal.load(std::memory_order_relaxed) != 0;
         });
@@ -71,7 +71,7 @@ int serve(const world_choice& where) {
         throw;
     }
     const condition at_end = kept.status();
-    log.info("stopped", {{"signal", stop_signal.load(std::memory_order_relaxed)},
+    log.note("stopped", {{"signal", stop_signal.load(std::memory_order_relaxed)},
                          {"last_lsn", at_end.last_lsn},
                          {"durable_lsn", at_end.durable_lsn}});
     return exit_done;

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
 
@@ -78,7 +78,8 @@ int status(const world_choice& where) {
         return exit_done;
     } catch (const failure& why) {
         // No region: the world sleeps. Whether there is a world at all is another question.
-        if (why.reason() != errc::missing || !std::filesystem::exists(where.directory + "/MANIFEST")) {
+        if (why.reason() != errc::missing ||
+            !std::filesystem::exists(where.directory + "/MANIFEST")) {
             throw;
         }
         if (where.json) {

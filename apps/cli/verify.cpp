@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <perdure/apps/cli/command.hpp>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
 

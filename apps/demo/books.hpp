@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The books kept outside: every acknowledgement that came over a pipe, to be compared with the world.
+// The books kept outside: every acknowledgement that came over a pipe, to be compared with the
+// world.
 //
 // Threads     The parent's main thread.
 #pragma once

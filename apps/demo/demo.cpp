@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -35,44 +36,20 @@ struct pace {
     milliseconds figures;
 };
 
-[[noreturn]] void refuse(const std::string& what, errc reason) {
-    throw failure(reason, "demo: " + what, std::string(remedy(reason)));
+std::atomic<bool> was_interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free);  // Or a signal must not touch it.
+
+/// So that nothing stays in /dev/shm and in the directory: the destructors see to it.
+void catch_interruptions() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { was_interrupted.store(true, std::memory_order_relaxed); };
+    ::sigemptyset(&action.sa_mask);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
 }
 
 double microseconds_since(clock::time_point began) {
     return std::chrono::duration<double, std::micro>(clock::now() - began).count();
 }
-
-/// A directory that is gone when the demo is, whatever happened.
-class scratch {
-  public:
-    explicit scratch(const std::string& folder) {
-        const char* temporary = std::getenv("TMPDIR");
-        std::string place = !folder.empty() ? folder : temporary != nullptr ? temporary : "/tmp";
-        path_ = std::filesystem::absolute(place).string() + "/perdure-demo-XXXXXX";
-        if (::mkdtemp(path_.data()) == nullptr) {
-            throw failure(errc::io_error, path_ + ": " + std::strerror(errno),
-                          "name a directory on a disk with --directory");
-        }
-    }
-    scratch(const scratch&) = delete;
-    scratch& operator=(const scratch&) = delete;
-    ~scratch() {
-        drop_region();
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    [[nodiscard]] std::string world() const { return path_ + "/world"; }
-    /// What a machine crash does to memory.
-    void drop_region() const {
-        std::error_code none;
-        const auto target = std::filesystem::read_symlink(world() + "/region", none);
-        if (!none) std::filesystem::remove(target, none);
-    }
-
-  private:
-    std::string path_;
-};
 
 /// A worker with the pipe it tells its acknowledgements through.
 struct seat {
@@ -138,7 +115,7 @@ class play {
     }
 
     pace pace_;
-    scratch scratch_;
+    demo_directory scratch_;
     shared_page board_;
     shared_page notes_;
     noting_calls calls_;
@@ -160,33 +137,7 @@ void play::found_a_world() {
     world::create(scratch_.world());
     world_.emplace(world::open(scratch_.world(), options(true)));
     by_.emplace(world_->join());
-    const ledger& books = world_->books();
-    const account_id mine = account_id::of("treasury");
-    const auto must = [](const result<receipt>& done, const char* what) {
-        if (!done) refuse(what, done.error());
-        return *done;
-    };
-    must(by_->write([&](tx& in) -> result<> {
-        PERDURE_TRY(books.open_account(in, "treasury", account_kind::treasury));
-        PERDURE_TRY(books.create_asset(in, "gold", 2, mine));
-        PERDURE_TRY(books.create_asset(in, "ore", 0, mine));
-        return {};
-    }), "no treasury");
-    receipt last;
-    constexpr std::uint64_t batch = 50;
-    for (std::uint64_t first = 1; first <= demo_accounts; first += batch) {
-        last = must(by_->write([&](tx& in) -> result<> {
-            for (std::uint64_t number = first; number < first + batch; ++number) {
-                const auto account = account_id::of(number);
-                PERDURE_TRY(books.open_account(in, account, account_kind::player));
-                PERDURE_TRY(books.mint(in, mine, account, gold(), demo_grant));
-                PERDURE_TRY(books.mint(in, mine, account, ore(), demo_grant));
-            }
-            return {};
-        }), "no accounts");
-    }
-    const auto safe = world_->wait(*by_, last, durability::durable);
-    if (!safe) refuse("the accounts are not durable", safe.error());
+    fund_accounts(*world_, *by_);
 }
 
 void play::start_keeper() {
@@ -196,7 +147,7 @@ void play::start_keeper() {
 
 void play::start_worker(std::uint32_t place) {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) refuse("no pipe", errc::io_error);
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) refuse_demo("no pipe", errc::io_error);
     ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
     const std::array given{passed_descriptor{board_.descriptor(), board_descriptor},
                            passed_descriptor{notes_.descriptor(), unsynced_descriptor},
@@ -264,7 +215,7 @@ void play::probe(std::uint32_t place, clock::time_point killed) {
         return apply_trade(in, world_->books(), key_of_trade(0, number), plan);
     });
     const double took_us = microseconds_since(killed);
-    if (!paid) refuse("nobody takes over from a dead worker", paid.error());
+    if (!paid) refuse_demo("nobody takes over from a dead worker", paid.error());
     books_.note({ack_kind::applied, 0, number, paid->lsn});
     const bool was_last = std::atomic_ref(row.trade).load(std::memory_order_relaxed) == trade;
     if (was_last && world_->status().repairs_undone != undone_before) {
@@ -273,18 +224,21 @@ void play::probe(std::uint32_t place, clock::time_point killed) {
 }
 
 void play::listen(milliseconds at_most) {
+    if (was_interrupted.load(std::memory_order_relaxed)) {
+        refuse_demo("interrupted", errc::not_attached);
+    }
     std::array<pollfd, demo_workers> ears{};
     for (std::size_t i = 0; i < ears.size(); ++i) ears[i] = {seats_[i].pipe, POLLIN, 0};
     if (::poll(ears.data(), ears.size(), static_cast<int>(at_most.count())) <= 0) return;
     for (std::size_t i = 0; i < ears.size(); ++i) {
         if (ears[i].revents != 0 && !listen_to(seats_[i])) {
             if (const auto status = seats_[i].process.poll()) {
-                refuse("worker " + std::to_string(seats_[i].number) + " ended by itself",
-                       errc::not_attached);
+                refuse_demo("worker " + std::to_string(seats_[i].number) + " ended by itself",
+                            errc::not_attached);
             }
         }
     }
-    if (keeper_.poll()) refuse("the keeper ended by itself", errc::durability_lost);
+    if (keeper_.poll()) refuse_demo("the keeper ended by itself", errc::durability_lost);
 }
 
 /// False when there is nothing more to hear for now.
@@ -316,8 +270,8 @@ void play::show() {
     figures_.show(now);
 }
 
-/// The worst moment: a block is written and its sync has not ended. The keeper is stopped there, so that
-/// whoever was told too early tells us before the power goes.
+/// The worst moment: a block is written and its sync has not ended. The keeper is stopped there, so
+/// that whoever was told too early tells us before the power goes.
 void play::stop_keeper_in_a_sync() {
     constexpr int tries = 2000;
     for (int turn = 0; turn < tries; ++turn) {
@@ -383,6 +337,7 @@ void play::come_back() {
     std::sort(outcome_.takeovers_us.begin(), outcome_.takeovers_us.end());
 }
 
+#if !defined(PERDURE_RIG)
 /// A planted fault is only in the rigged program, which lies beside this one.
 [[noreturn]] void become_rigged(const demo_order& order) {
     const auto self = std::filesystem::read_symlink("/proc/self/exe");
@@ -397,6 +352,7 @@ void play::come_back() {
     throw failure(errc::bad_setting, "--sabotage: this program carries no planted faults",
                   "build perdure_rigged beside it; `./dev demo --sabotage=…` does");
 }
+#endif
 
 }  // namespace
 
@@ -408,11 +364,11 @@ int demo(const demo_order& order) {
         become_rigged(order);
 #endif
     }
-    const pace how = order.quick
-                         ? pace{milliseconds(6000), milliseconds(500), milliseconds(1700),
-                                milliseconds(500)}
-                         : pace{milliseconds(26000), milliseconds(500), milliseconds(3300),
-                                milliseconds(500)};
+    catch_interruptions();
+    const pace how =
+        order.quick
+            ? pace{milliseconds(6000), milliseconds(500), milliseconds(1700), milliseconds(500)}
+            : pace{milliseconds(26000), milliseconds(500), milliseconds(3300), milliseconds(500)};
     const demo_outcome outcome = play(order, how).run();
     for (const std::string& problem : outcome.problems) tell("problem: " + problem);
     order.json ? print_json(outcome) : print_end(outcome);

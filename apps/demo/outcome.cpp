@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 #include <perdure/apps/cli/console.hpp>
 
 namespace perdure::apps {
@@ -40,18 +40,17 @@ void print_end(const demo_outcome& o) {
 }
 
 void print_json(const demo_outcome& o) {
-    print(boost::json::object{
-        {"acked_applied", o.acked_applied},
-        {"lost_by_kills", o.lost_by_kills},
-        {"acked_durable", o.acked_durable},
-        {"lost_by_machine_crash", o.lost_by_machine_crash},
-        {"applied_not_yet_durable", o.applied_not_yet_durable},
-        {"kills", o.worker_kills + o.keeper_kills},
-        {"kills_in_transaction", o.kills_in_transaction},
-        {"takeover_p50_us", o.takeover_us(0.5)},
-        {"takeover_max_us", o.takeover_us(1)},
-        {"recovery_ms", o.recovery_ms},
-        {"conserved", o.conserved}});
+    print(boost::json::object{{"acked_applied", o.acked_applied},
+                              {"lost_by_kills", o.lost_by_kills},
+                              {"acked_durable", o.acked_durable},
+                              {"lost_by_machine_crash", o.lost_by_machine_crash},
+                              {"applied_not_yet_durable", o.applied_not_yet_durable},
+                              {"kills", o.worker_kills + o.keeper_kills},
+                              {"kills_in_transaction", o.kills_in_transaction},
+                              {"takeover_p50_us", o.takeover_us(0.5)},
+                              {"takeover_max_us", o.takeover_us(1)},
+                              {"recovery_ms", o.recovery_ms},
+                              {"conserved", o.conserved}});
 }
 
 live_figures::live_figures(const board& seen)
@@ -79,17 +78,19 @@ double live_figures::quantile(latency_counts board_row::*which, double share) co
 
 void live_figures::show(const demo_moment& now) {
     const double seconds = now.seconds - seconds_before_;
-    const double rate = static_cast<double>(now.applied - applied_before_) / std::max(seconds, 0.01);
+    const double rate =
+        static_cast<double>(now.applied - applied_before_) / std::max(seconds, 0.01);
     const std::uint64_t behind =
         now.world.last_lsn - std::min(now.world.last_lsn, now.world.durable_lsn);
     const std::string p50 = rounded_time(quantile(&board_row::commit, 0.5));
     const std::string p99 = rounded_time(quantile(&board_row::commit, 0.99));
     const std::string durable = rounded_time(quantile(&board_row::durable, 0.5));
     if (!at_terminal_) {
-        tell(fmt::format("{:5.1f} s  {:>7} trades/s  commit p50 {} p99 {}  durable p50 {}, {} "
-                         "commits behind  killed {} workers {} keepers",
-                         now.seconds, grouped(static_cast<std::uint64_t>(rate)), p50, p99, durable,
-                         grouped(behind), now.so_far->worker_kills, now.so_far->keeper_kills));
+        tell(
+            fmt::format("{:5.1f} s  {:>7} trades/s  commit p50 {} p99 {}  durable p50 {}, {} "
+                        "commits behind  killed {} workers {} keepers",
+                        now.seconds, grouped(static_cast<std::uint64_t>(rate)), p50, p99, durable,
+                        grouped(behind), now.so_far->worker_kills, now.so_far->keeper_kills));
     } else {
         // Up over the last drawing; each line is cleared to its end.
         std::string text = drawn_ ? "\x1b[7A" : "";

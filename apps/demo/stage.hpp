@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the demo's processes agree on: descriptors, the shared page, acknowledgements, and which
-// accounts trade n of a worker moves value between.
+// What the demo's processes agree on: the world, descriptors, the shared page, acknowledgements,
+// and which accounts trade n of a worker moves value between.
 //
 // Threads     Each worker stores to its own row of the page; the parent only reads it.
 #pragma once
@@ -10,6 +10,7 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <string>
 
 #include <perdure/apps/demo/unsynced.hpp>
 #include <perdure/core/world.hpp>
@@ -22,7 +23,7 @@ inline constexpr int acknowledgement_descriptor = 5;
 
 inline constexpr std::uint32_t demo_workers = 3;
 inline constexpr std::uint64_t demo_accounts = 20'000;
-inline constexpr amount demo_grant = 1'000'000'000;  ///< Of each asset, to each account.
+inline constexpr amount demo_grant = 1'000'000'000;   ///< Of each asset, to each account.
 inline constexpr std::uint64_t probe_number = ~0ULL;  ///< The parent's own trades.
 
 /// Latencies in buckets of a quarter of a power of two: at most 19 % off.
@@ -106,6 +107,28 @@ inline result<> apply_trade(tx& in, const ledger& books, const shm::transaction_
     PERDURE_TRY(books.transfer(in, plan.buyer, plan.seller, gold(), plan.gold));
     return books.transfer(in, plan.seller, plan.buyer, ore(), plan.ore);
 }
+
+/// A directory that is gone when the demo is, and with it the region of the world in it.
+class demo_directory {
+  public:
+    /// In `folder`; in TMPDIR or /tmp where that is empty. Throws failure: io_error.
+    explicit demo_directory(const std::string& folder);
+    demo_directory(const demo_directory&) = delete;
+    demo_directory& operator=(const demo_directory&) = delete;
+    ~demo_directory();
+
+    [[nodiscard]] std::string world() const { return path_ + "/world"; }
+    /// What a machine crash does to memory.
+    void drop_region() const;
+
+  private:
+    std::string path_;
+};
+
+[[noreturn]] void refuse_demo(const std::string& what, errc reason);
+
+/// Opens the accounts, gives each its grant, waits until that is durable. Throws failure.
+void fund_accounts(world& in, session& by);
 
 /// The page of notes that this process inherited.
 inline shared_page inherit_notes() {

@@ -26,8 +26,8 @@ void for_each_note(Page& page, Visit visit) {
         std::atomic_ref(const_cast<std::uint64_t&>(page.used)).load(std::memory_order_acquire);
     for (std::uint64_t at = 0; at < used;) {
         auto* place = page.room.data() + at;
-        auto& each = *reinterpret_cast<std::conditional_t<std::is_const_v<Page>, const note, note>*>(
-            place);
+        auto& each =
+            *reinterpret_cast<std::conditional_t<std::is_const_v<Page>, const note, note>*>(place);
         visit(each, std::span<const std::byte>(place + sizeof(note), each.kept));
         at += sizeof(note) + each.kept;
     }
@@ -38,8 +38,8 @@ std::vector<std::byte> standing(int descriptor, std::uint64_t offset, std::size_
     std::vector<std::byte> found(bytes);
     std::size_t got = 0;
     while (got < bytes) {
-        const auto count = ::pread(descriptor, found.data() + got, bytes - got,
-                                   static_cast<off_t>(offset + got));
+        const auto count =
+            ::pread(descriptor, found.data() + got, bytes - got, static_cast<off_t>(offset + got));
         if (count < 0 && errno == EINTR) continue;
         PERDURE_ASSERT(count >= 0);
         if (count == 0) break;

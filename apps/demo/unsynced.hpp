@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Remembers what a power cut would take: for each write to the world's files that no sync has covered
-// yet, what stood there before. A killed process cannot lose the page cache; this can.
+// Remembers what a power cut would take: for each write to the world's files that no sync has
+// covered yet, what stood there before. A killed process cannot lose the page cache; this can.
 //
 // Promise     drop() turns the files into what a disk holds that kept every synced byte and not one
 //             unsynced byte: a legal image after power loss, and the harshest one.
-// Death       The notes are in shared memory. A write is noted before it is made and struck out after a
-//             sync of its file has ended, so a process killed between the two never makes the image
-//             kinder than the truth.
+// Death       The notes are in shared memory. A write is noted before it is made and struck out
+//             after a sync of its file has ended, so a process killed between the two never makes
+//             the image kinder than the truth.
 // Threads     One writer at a time, by the keeper's lease; any process may look.
 // Invariants  U1 no journal byte changes unless a note of what it was stands in the page first.
 #pragma once
@@ -35,7 +35,7 @@ struct unsynced_page {
         std::array<char, path_max> path;
     };
 
-    std::uint64_t used;  ///< Bytes of `room` that hold notes; stored after the note is whole.
+    std::uint64_t used;     ///< Bytes of `room` that hold notes; stored after the note is whole.
     std::uint64_t journal;  ///< How many of them are unsynced writes into the journal.
     std::array<std::byte, room_max> room;
 };

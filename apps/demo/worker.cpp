@@ -51,11 +51,13 @@ class trader {
         const auto plan = trade_plan::of(order_.number, trade);
         const auto key = key_of_trade(order_.number, trade);
         const std::uint64_t began = now_ns();
-        const auto paid = by_.write([&](tx& in) -> result<> {
-            PERDURE_TRY(apply_trade(in, world_.books(), key, plan));
-            think();
-            return {};
-        }, shm::deadline::in(std::chrono::seconds(60)));
+        const auto paid = by_.write(
+            [&](tx& in) -> result<> {
+                PERDURE_TRY(apply_trade(in, world_.books(), key, plan));
+                think();
+                return {};
+            },
+            shm::deadline::in(std::chrono::seconds(60)));
         if (!paid) refuse("trade", paid.error());
         row_.commit.add(now_ns() - began - rules_ns);
         last_ = *paid;

@@ -22,8 +22,9 @@ int csv_reader::peek() {
         const auto got = source_.read(buffer_);
         if (!got) {
             throw failure(got.error(), path_ + ": behind line " + std::to_string(next_line_ - 1),
-                          got.error() == errc::damaged ? "the packed file is not whole; fetch it again"
-                                                       : "check the disk it lies on");
+                          got.error() == errc::damaged
+                              ? "the packed file is not whole; fetch it again"
+                              : "check the disk it lies on");
         }
         at_ = 0;
         end_ = *got;

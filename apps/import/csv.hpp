@@ -2,8 +2,8 @@
 //
 // CSV as RFC 4180 has it, from a file: quoted fields, doubled quotes, LF or CR LF.
 //
-// Promise     Bounded memory whatever the file holds: a record longer than record_max is skipped and
-//             said to be broken. Blank lines are no records.
+// Promise     Bounded memory whatever the file holds: a record longer than record_max is skipped
+//             and said to be broken. Blank lines are no records.
 // Threads     One.
 #pragma once
 

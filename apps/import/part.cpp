@@ -67,14 +67,17 @@ class importer {
         const bool knows_from = known_.contains(std::string(line.from));
         const bool knows_to = known_.contains(std::string(line.to));
         bool before = false;
-        const auto paid = by_.write([&](tx& in) -> result<> {
-            before = PERDURE_TRY(world_.books().once(in, key)).has_value();
-            if (before) return {};
-            if (!knows_from) PERDURE_TRY(open_account(in, line.from));
-            if (!knows_to) PERDURE_TRY(open_account(in, line.to));
-            return world_.books().transfer(in, account_id::of(line.from), account_id::of(line.to),
-                                           asset_, line.value, {0, number});
-        }, shm::deadline::in(std::chrono::seconds(60)));
+        const auto paid = by_.write(
+            [&](tx& in) -> result<> {
+                before = PERDURE_TRY(world_.books().once(in, key)).has_value();
+                if (before) return {};
+                if (!knows_from) PERDURE_TRY(open_account(in, line.from));
+                if (!knows_to) PERDURE_TRY(open_account(in, line.to));
+                return world_.books().transfer(in, account_id::of(line.from),
+                                               account_id::of(line.to), asset_, line.value,
+                                               {0, number});
+            },
+            shm::deadline::in(std::chrono::seconds(60)));
         if (paid) {
             count(before ? row_.already_applied : row_.applied);
             // The commit is proof that both are there; a line applied earlier may have been refused

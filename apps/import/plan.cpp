@@ -18,8 +18,10 @@ std::size_t column_named(std::string_view name, const csv_reader& header) {
     const auto found = std::ranges::find(fields, name);
     if (found != fields.end()) return static_cast<std::size_t>(found - fields.begin());
     std::string there;
-    for (const std::string_view each : fields) there += (there.empty() ? "" : ", ") + std::string(each);
-    throw failure(errc::bad_setting, "--columns: the file has no column \"" + std::string(name) + "\"",
+    for (const std::string_view each : fields)
+        there += (there.empty() ? "" : ", ") + std::string(each);
+    throw failure(errc::bad_setting,
+                  "--columns: the file has no column \"" + std::string(name) + "\"",
                   "its columns are " + there);
 }
 
@@ -41,7 +43,8 @@ transfer_columns transfer_columns::find(std::string_view wanted, const csv_reade
                              : role == "to"     ? &made.to
                              : role == "amount" ? &made.amount
                                                 : nullptr;
-        if (place == nullptr || equals == std::string_view::npos) refuse("what is " + std::string(pair) + "?");
+        if (place == nullptr || equals == std::string_view::npos)
+            refuse("what is " + std::string(pair) + "?");
         if (*place != missing) refuse(std::string(role) + " is named twice");
         *place = column_named(pair.substr(equals + 1), header);
     }
@@ -62,8 +65,9 @@ parsed_line parse_line(const csv_reader& record, const transfer_columns& columns
     }
     const auto value = parse_amount(fields[columns.amount], scale);
     if (!value) {
-        return {{}, value.error() == errc::overflow ? "the amount leaves 64 bits"
-                                                    : "the amount is no decimal number"};
+        return {{},
+                value.error() == errc::overflow ? "the amount leaves 64 bits"
+                                                : "the amount is no decimal number"};
     }
     return {{from, to, *value}, {}};
 }
@@ -129,9 +133,10 @@ file_survey survey(const std::string& file, std::string_view columns, int scale)
         amount& paid = outflow[std::string(line.transfer.from)];
         const auto sum = add(paid, std::max<amount>(line.transfer.value, 0));
         if (!sum) {
-            throw failure(sum.error(), file + ": what " + std::string(line.transfer.from) +
-                                           " pays leaves 64 bits",
-                          "give a smaller --scale");
+            throw failure(
+                sum.error(),
+                file + ": what " + std::string(line.transfer.from) + " pays leaves 64 bits",
+                "give a smaller --scale");
         }
         paid = *sum;
         seen.outflow_max = std::max(seen.outflow_max, paid);

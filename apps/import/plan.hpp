@@ -69,8 +69,8 @@ struct file_survey {
 /// Throws failure: not_found, io_error, damaged, bad_setting, overflow.
 [[nodiscard]] file_survey survey(const std::string& file, std::string_view columns, int scale);
 
-/// What each new account is opened with: a power of ten, at least 10^12 and no less than any account
-/// pays. Throws failure: overflow when all accounts together would hold more than 2^63.
+/// What each new account is opened with: a power of ten, at least 10^12 and no less than any
+/// account pays. Throws failure: overflow when all accounts together would hold more than 2^63.
 [[nodiscard]] amount choose_grant(const file_survey& seen, amount wanted);
 
 /// Whose the faucet is that opens accounts.

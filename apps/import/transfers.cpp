@@ -9,8 +9,8 @@
 #include <csignal>
 #include <thread>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+#include <boost/json.hpp>
 #include <perdure/apps/cli/child.hpp>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
@@ -74,11 +74,10 @@ class progress {
   private:
     void draw(std::uint64_t done) const {
         constexpr std::size_t width = 40;
-        const std::size_t full = lines_ == 0 ? width : static_cast<std::size_t>(
-                                                           width * done / lines_);
-        const std::string bar =
-            fmt::format("\r[{:#<{}}{:.<{}}] {} of {} lines\x1b[K", "", full, "", width - full,
-                        grouped(done), grouped(lines_));
+        const std::size_t full =
+            lines_ == 0 ? width : static_cast<std::size_t>(width * done / lines_);
+        const std::string bar = fmt::format("\r[{:#<{}}{:.<{}}] {} of {} lines\x1b[K", "", full, "",
+                                            width - full, grouped(done), grouped(lines_));
         if (::write(STDERR_FILENO, bar.data(), bar.size()) < 0) return;
     }
 
@@ -96,8 +95,8 @@ void prepare(world& in, session& by, const import_order& order) {
     const auto made = by.write([&](tx& t) -> result<> {
         const auto opened = books.open_account(t, import_treasury, account_kind::treasury);
         if (!opened && opened.error() != errc::exists) return opened.error();
-        const auto asset = books.create_asset(t, order.asset,
-                                              static_cast<std::uint32_t>(order.scale), treasury);
+        const auto asset =
+            books.create_asset(t, order.asset, static_cast<std::uint32_t>(order.scale), treasury);
         if (!asset && asset.error() != errc::exists) return asset.error();
         return {};
     });
@@ -117,8 +116,8 @@ void prepare(world& in, session& by, const import_order& order) {
                       "give --scale " + std::to_string(row->scale) + " or another --asset");
     }
     if (row->authority.high != treasury.high || row->authority.low != treasury.low) {
-        throw failure(errc::not_authorised,
-                      "asset " + order.asset + ": the import may not mint it", "give another --asset");
+        throw failure(errc::not_authorised, "asset " + order.asset + ": the import may not mint it",
+                      "give another --asset");
     }
 }
 
@@ -126,16 +125,16 @@ std::vector<child> start_workers(const import_order& order, const import_identit
                                  amount grant, const shared_page& page) {
     std::vector<child> made;
     for (std::uint32_t place = 0; place < order.workers; ++place) {
-        std::vector<std::string> words{"import-part",  order.where.directory,
-                                       "--place",      std::to_string(place),
-                                       "--of",         std::to_string(order.workers),
-                                       "--file",       order.file,
-                                       "--columns",    order.columns,
-                                       "--asset",      order.asset,
-                                       "--identity",   print_identity(identity),
-                                       "--grant",      std::to_string(grant),
-                                       "--scale",      std::to_string(order.scale),
-                                       "--rate",       std::to_string(order.rate)};
+        std::vector<std::string> words{"import-part", order.where.directory,
+                                       "--place",     std::to_string(place),
+                                       "--of",        std::to_string(order.workers),
+                                       "--file",      order.file,
+                                       "--columns",   order.columns,
+                                       "--asset",     order.asset,
+                                       "--identity",  print_identity(identity),
+                                       "--grant",     std::to_string(grant),
+                                       "--scale",     std::to_string(order.scale),
+                                       "--rate",      std::to_string(order.rate)};
         for (const std::string& each : order.where.assignments) {
             words.insert(words.end(), {"--set", each});
         }
@@ -157,12 +156,12 @@ void supervise(std::vector<child>& workers, const import_page& page, progress& b
             --alive;
             if (WIFEXITED(*status) && WEXITSTATUS(*status) == exit_done) continue;
             bar.end();
-            throw failure(errc::not_attached,
-                          fmt::format("import worker {}: ended by {} {} before its lines were applied",
-                                      place, WIFSIGNALED(*status) ? "signal" : "exit code",
-                                      WIFSIGNALED(*status) ? WTERMSIG(*status)
-                                                           : WEXITSTATUS(*status)),
-                          "give the same command again: it goes on, and applies no line twice");
+            throw failure(
+                errc::not_attached,
+                fmt::format("import worker {}: ended by {} {} before its lines were applied", place,
+                            WIFSIGNALED(*status) ? "signal" : "exit code",
+                            WIFSIGNALED(*status) ? WTERMSIG(*status) : WEXITSTATUS(*status)),
+                "give the same command again: it goes on, and applies no line twice");
         }
     }
     bar.end();
@@ -206,7 +205,8 @@ int import_transfers(const import_order& order) {
     const condition now = in.status();
     const auto safe = in.wait(by, {now.last_lsn, now.incarnation}, durability::durable);
     if (!safe) {
-        throw failure(safe.error(), "world " + order.where.directory + ": the import is not durable",
+        throw failure(safe.error(),
+                      "world " + order.where.directory + ": the import is not durable",
                       std::string(remedy(safe.error())));
     }
     const double seconds = std::chrono::duration<double>(clock::now() - began).count();
@@ -221,11 +221,11 @@ int import_transfers(const import_order& order) {
                                   {"already_applied", sum.already_applied},
                                   {"seconds", seconds}});
     } else {
-        print(fmt::format("{} lines in {:.2f} s: {} applied, {} already applied, {} refused, {} "
-                          "malformed; all of it durable",
-                          grouped(seen.lines), seconds, grouped(sum.applied),
-                          grouped(sum.already_applied), grouped(sum.refused),
-                          grouped(sum.malformed)));
+        print(fmt::format(
+            "{} lines in {:.2f} s: {} applied, {} already applied, {} refused, {} "
+            "malformed; all of it durable",
+            grouped(seen.lines), seconds, grouped(sum.applied), grouped(sum.already_applied),
+            grouped(sum.refused), grouped(sum.malformed)));
     }
     return exit_done;
 }

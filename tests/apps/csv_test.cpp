@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Claims: RFC 4180 is read as written, with either line end, packed or not, across any buffer
+// border; what is broken is said to be and the next record is whole again; a line's key is stable.
+#define BOOST_TEST_MODULE apps_csv
+#include <boost/test/unit_test.hpp>
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <perdure/apps/import/plan.hpp>
+
+namespace {
+
+using namespace perdure;
+using records = std::vector<std::vector<std::string>>;
+
+struct text_file {
+    std::string path = "/tmp/perdure_csv_XXXXXX";
+
+    explicit text_file(const std::string& text) {
+        ::close(::mkstemp(path.data()));
+        std::ofstream(path) << text;
+    }
+    ~text_file() { std::filesystem::remove(path); }
+};
+
+records read_all(const std::string& text) {
+    const text_file file(text);
+    apps::csv_reader reader(file.path);
+    records found;
+    while (reader.next()) {
+        BOOST_TEST(reader.broken() == "");
+        found.emplace_back(reader.fields().begin(), reader.fields().end());
+    }
+    return found;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(apps_csv)
+
+BOOST_AUTO_TEST_CASE(plain_and_quoted_fields_are_read_with_either_line_end) {
+    const records wanted{{"a", "b", ""}, {"1", "x,y", "say \"hi\""}, {"2\n3", "", "z"}};
+    BOOST_TEST((read_all("a,b,\n1,\"x,y\",\"say \"\"hi\"\"\"\n\"2\n3\",,z\n") == wanted));
+    BOOST_TEST((read_all("a,b,\r\n1,\"x,y\",\"say \"\"hi\"\"\"\r\n\"2\n3\",,z") == wanted));
+    BOOST_TEST((read_all("\xef\xbb\xbf"
+                         "a\n\n\r\nb") == records{{"a"}, {"b"}}));
+    BOOST_TEST(read_all("").empty());
+    BOOST_TEST((read_all("a\rb,c\r") == records{{"a\rb", "c"}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_record_knows_its_line_and_a_broken_one_spoils_no_other) {
+    const text_file file("h\n\"two\nlines\"\n\"x\"y\n" + std::string(70'000, 'l') +
+                         "\nlast\n\"open\n");
+    apps::csv_reader reader(file.path);
+    struct {
+        std::uint64_t line;
+        std::string_view broken;
+    } const wanted[]{{1, ""},
+                     {2, ""},
+                     {4, "text behind a closing quote"},
+                     {5, "longer than 64 KiB"},
+                     {6, ""},
+                     {7, "a quote is never closed"}};
+    for (const auto& each : wanted) {
+        BOOST_REQUIRE(reader.next());
+        BOOST_TEST(reader.line() == each.line);
+        BOOST_TEST(reader.broken() == each.broken);
+    }
+    BOOST_TEST(!reader.next());
+}
+
+BOOST_AUTO_TEST_CASE(records_across_buffer_borders_are_whole) {
+    std::string text;
+    records wanted;
+    for (int i = 0; i < 30'000; ++i) {
+        wanted.push_back({std::to_string(i), std::string(static_cast<std::size_t>(i % 17), 'q')});
+        text += wanted.back()[0] + ",\"" + wanted.back()[1] + "\"\r\n";
+    }
+    BOOST_TEST((read_all(text) == wanted));
+}
+
+BOOST_AUTO_TEST_CASE(a_packed_file_reads_as_the_plain_one_and_its_half_is_damaged) {
+    std::string text = "from,to,amount\n";
+    for (int i = 0; i < 100'000; ++i) text += std::to_string(i) + ",b,1\n";
+    const text_file plain(text);
+    const std::string packed = plain.path + ".zst";
+    BOOST_REQUIRE(std::system(("zstd -q -f " + plain.path).c_str()) == 0);
+    apps::csv_reader reader(packed);
+    std::uint64_t count = 0;
+    while (reader.next()) ++count;
+    BOOST_TEST(count == 100'001U);
+
+    std::filesystem::resize_file(packed, std::filesystem::file_size(packed) / 2);
+    apps::csv_reader half(packed);
+    BOOST_CHECK_EXCEPTION(while (half.next()) continue, failure,
+                          [](const failure& why) { return why.reason() == errc::damaged; });
+    std::filesystem::remove(packed);
+}
+
+BOOST_AUTO_TEST_CASE(columns_are_found_by_name_or_refused) {
+    const text_file file("x,to,from,amount\n1,b,a,2.50\n1,b,a\n1,b,,1\n1,b,a,1e3\n");
+    apps::csv_reader reader(file.path);
+    BOOST_REQUIRE(reader.next());
+    const auto columns = apps::transfer_columns::find("amount=amount,from=from,to=to", reader);
+    for (const char* bad : {"", "from=from,to=to", "from=from,to=to,amount=value", "from",
+                            "from=from,from=from,to=to,amount=amount", "who=x"}) {
+        BOOST_CHECK_EXCEPTION(static_cast<void>(apps::transfer_columns::find(bad, reader)), failure,
+                              [](const failure& why) { return why.reason() == errc::bad_setting; });
+    }
+    BOOST_REQUIRE(reader.next());
+    const auto line = apps::parse_line(reader, columns, 2);
+    BOOST_TEST(line.malformed == "");
+    BOOST_TEST(line.transfer.from == "a");
+    BOOST_TEST(line.transfer.to == "b");
+    BOOST_TEST(line.transfer.value == 250);
+    for (const char* cause : {"another number of fields than the header",
+                              "an account without a name", "the amount is no decimal number"}) {
+        BOOST_REQUIRE(reader.next());
+        BOOST_TEST(apps::parse_line(reader, columns, 2).malformed == cause);
+    }
+    const auto seen = apps::survey(file.path, "amount=amount,from=from,to=to", 2);
+    BOOST_TEST(seen.lines == 4U);
+    BOOST_TEST(seen.malformed == 3U);
+    BOOST_TEST(seen.accounts == 2U);
+    BOOST_TEST(seen.outflow_max == 250);
+}
+
+BOOST_AUTO_TEST_CASE(the_grant_covers_what_anybody_pays_or_is_refused) {
+    apps::file_survey seen;
+    seen.accounts = 20'000;
+    seen.outflow_max = 5'000'000'000'000;
+    BOOST_TEST(apps::choose_grant(seen, 0) == 10'000'000'000'000);
+    seen.outflow_max = 7;
+    BOOST_TEST(apps::choose_grant(seen, 0) == 1'000'000'000'000);
+    BOOST_TEST(apps::choose_grant(seen, 55) == 55);
+    const auto is_overflow = [](const failure& why) { return why.reason() == errc::overflow; };
+    seen.accounts = 10'000'000;
+    BOOST_CHECK_EXCEPTION(static_cast<void>(apps::choose_grant(seen, 0)), failure, is_overflow);
+    seen.accounts = 1;
+    seen.outflow_max = std::numeric_limits<amount>::max();
+    BOOST_CHECK_EXCEPTION(static_cast<void>(apps::choose_grant(seen, 0)), failure, is_overflow);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_depends_on_file_columns_scale_asset_and_line) {
+    const text_file file("a\n");
+    const text_file other("b\n");
+    const auto identity = apps::identify(file.path, "c", 2, "unit");
+    BOOST_TEST((identity == apps::identify(file.path, "c", 2, "unit")));
+    BOOST_TEST((identity != apps::identify(other.path, "c", 2, "unit")));
+    BOOST_TEST((identity != apps::identify(file.path, "d", 2, "unit")));
+    BOOST_TEST((identity != apps::identify(file.path, "c", 3, "unit")));
+    BOOST_TEST((identity != apps::identify(file.path, "c", 2, "gold")));
+    BOOST_TEST((apps::parse_identity(apps::print_identity(identity)) == identity));
+    BOOST_TEST((apps::key_of_line(identity, 1) == apps::key_of_line(identity, 1)));
+    BOOST_TEST(!(apps::key_of_line(identity, 1) == apps::key_of_line(identity, 2)));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Claims: file, variables and assignments override each other in that order, and each value knows who
+// said it; an unknown key or section, a value out of range, a broken file is refused with place, cause
+// and the nearest key; what print() writes is read back as the same configuration.
+#define BOOST_TEST_MODULE io_config
+#include <boost/test/unit_test.hpp>
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <perdure/io/config.hpp>
+
+namespace {
+
+using namespace perdure;
+
+struct toml_file {
+    std::string path = "/tmp/perdure_config_XXXXXX";
+
+    explicit toml_file(const std::string& text) {
+        ::close(::mkstemp(path.data()));
+        std::ofstream(path) << text;
+    }
+    ~toml_file() { std::filesystem::remove(path); }
+};
+
+/// Runs `work`, which must throw a bad_setting, and answers its words.
+template <class Work>
+std::string refused(Work&& work) {
+    try {
+        work();
+    } catch (const failure& why) {
+        BOOST_TEST((why.reason() == errc::bad_setting));
+        return why.thing() + " | " + why.todo();
+    }
+    BOOST_ERROR("nothing was refused");
+    return {};
+}
+
+std::string refused_file(const std::string& text) {
+    const toml_file file(text);
+    const std::string words = refused([&] { io::config().read_file(file.path); });
+    BOOST_TEST(words.find(file.path) == 0U, words);
+    return words;
+}
+
+bool holds(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(io_config)
+
+BOOST_AUTO_TEST_CASE(the_standard_is_what_the_table_says) {
+    const io::config config;
+    BOOST_TEST(config.number("region.capacity") == 8ULL << 30);
+    BOOST_TEST(config.number("region.slots") == 64U);
+    BOOST_TEST(config.text("log.level") == "info");
+    BOOST_TEST(config.origin("log.level") == "standard");
+}
+
+BOOST_AUTO_TEST_CASE(an_absent_file_changes_nothing) {
+    io::config config;
+    config.read_file("/tmp/perdure_config_that_is_not_there");
+    BOOST_TEST(config.print() == io::config().print());
+}
+
+BOOST_AUTO_TEST_CASE(the_last_of_file_variable_and_assignment_wins) {
+    const toml_file file("[region]\nring = \"1MiB\"\nundo = 65536\nslots = 8\n");
+    io::config config;
+    config.read_file(file.path);
+    BOOST_TEST(config.number("region.ring") == 1U << 20);
+    BOOST_TEST(config.number("region.undo") == 65536U);
+    BOOST_TEST(config.origin("region.ring") == file.path + ":2");
+
+    config.read_environment(std::array{"PERDURE_REGION_RING=2MiB", "PERDURE_REGION_UNDO=32KiB",
+                                       "PERDURE_LOG_ROTATE_BYTES=1MiB", "PERDURE_BIN=/elsewhere",
+                                       "HOME=/root"});
+    BOOST_TEST(config.number("region.ring") == 2U << 20);
+    BOOST_TEST(config.number("log.rotate_bytes") == 1U << 20);
+    BOOST_TEST(config.origin("region.ring") == "PERDURE_REGION_RING");
+
+    config.assign("region.ring=4 MiB");
+    BOOST_TEST(config.number("region.ring") == 4U << 20);
+    BOOST_TEST(config.number("region.undo") == 32U << 10);
+    BOOST_TEST(config.number("region.slots") == 8U);
+    BOOST_TEST(config.origin("region.ring") == "command line");
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_its_line_and_the_nearest_key) {
+    const std::string words = refused_file("[region]\ncapcity = \"1GiB\"\n");
+    BOOST_TEST(holds(words, ":2: no key is called region.capcity"), words);
+    BOOST_TEST(holds(words, "did you mean region.capacity?"), words);
+    BOOST_TEST(holds(refused_file("[regoin]\n"), "regoin"));
+    BOOST_TEST(holds(refused_file("capacity = 1\n"), "no key is called capacity"));
+
+    const std::string variable =
+        refused([] { io::config().read_environment(std::array{"PERDURE_JOURNAL_SEGMNT=1MiB"}); });
+    BOOST_TEST(holds(variable, "PERDURE_JOURNAL_SEGMNT: no key is called journal.segmnt"),
+               variable);
+    BOOST_TEST(holds(variable, "journal.segment"), variable);
+
+    const std::string far = refused([] { io::config().assign("zzz=1"); });
+    BOOST_TEST(holds(far, "perdure init --help"), far);
+    BOOST_TEST(holds(refused([] { io::config().assign("region.ring"); }), "KEY=VALUE"));
+}
+
+BOOST_AUTO_TEST_CASE(a_value_outside_its_range_is_refused_and_changes_nothing) {
+    io::config config;
+    for (const char* bad :
+         {"region.capacity=1MiB", "region.capacity=17TiB", "region.ring=3MiB", "region.ring=-1",
+          "region.ring=", "region.ring=1MB", "region.undo=16385", "region.slots=1",
+          "region.slots=1KiB", "region.slots=1025", "region.directory=here", "log.level=loud",
+          "region.capacity=99999999999999999999", "region.capacity=18014398509481985KiB"}) {
+        const std::string words = refused([&] { config.assign(bad); });
+        BOOST_TEST(holds(words, "command line: "), words);
+        BOOST_TEST(holds(words, "give "), words);
+    }
+    BOOST_TEST(config.print() == io::config().print());
+    BOOST_TEST(holds(refused_file("[region]\nslots = 2.5\n"), "whole number"));
+    BOOST_TEST(holds(refused_file("[region]\nslots = -2\n"), "whole number"));
+    BOOST_TEST(holds(refused_file("[region]\nslots = [2]\n"), "whole number"));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_is_no_toml_is_refused_with_its_line) {
+    BOOST_TEST(holds(refused_file("[region]\nring = \n"), ":2:"));
+    BOOST_TEST(holds(refused_file("[region]\nring = \"1MiB\"\nring = \"2MiB\"\n"), ":3:"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_printed_is_read_back) {
+    io::config config;
+    config.assign("region.directory=/a \"place\"\\here");
+    config.assign("region.slots=12");
+    config.assign("log.level=warn");
+    const toml_file file(config.print());
+    io::config again;
+    again.read_file(file.path);
+    BOOST_TEST(again.print() == config.print());
+    BOOST_TEST(again.text("region.directory") == "/a \"place\"\\here");
+    BOOST_TEST(again.number("region.slots") == 12U);
+    BOOST_TEST(again.origin("region.ring") == "standard");
+}
+
+BOOST_AUTO_TEST_CASE(bytes_are_printed_as_they_are_read) {
+    for (const std::uint64_t bytes : {0ULL, 1ULL, 4097ULL, 1ULL << 10, 3ULL << 20, 5ULL << 40}) {
+        const auto read = io::parse_bytes(io::print_bytes(bytes));
+        BOOST_TEST(read.has_value());
+        BOOST_TEST(*read == bytes);
+    }
+    BOOST_TEST((io::parse_bytes("20000000000 GiB").error() == errc::overflow));
+    BOOST_TEST((io::parse_bytes("GiB").error() == errc::bad_setting));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

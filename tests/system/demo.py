@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Claims: the demo kills what it says, loses nothing and exits 0; with a keeper that acknowledges at
+the write it exits 1, because the play of a power cut is real; it leaves nothing behind, not even when
+it is interrupted.
+"""
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import rig
+
+FIELDS = {"acked_applied", "lost_by_kills", "acked_durable", "lost_by_machine_crash",
+          "applied_not_yet_durable", "kills", "kills_in_transaction", "takeover_p50_us",
+          "takeover_max_us", "recovery_ms", "conserved"}
+
+
+def leftovers(place):
+    regions = [each for each in Path("/dev/shm").glob("perdure-*")
+               if each.stat().st_mtime >= place.began and each.stat().st_uid == os.getuid()]
+    return [str(each) for each in [*place.path.iterdir(), *regions]]
+
+
+def the_demo_loses_nothing_and_says_so():
+    with rig.Place() as place:
+        place.began = time.time()
+        answer = rig.run("demo", "--quick", "--json", "--directory", place.path)
+        rig.claim(answer.code == 0, "the demo exits 0", answer)
+        seen = answer.json()
+        rig.claim(set(seen) == FIELDS, "its object has the promised fields", seen)
+        rig.claim(seen["lost_by_kills"] == 0 and seen["lost_by_machine_crash"] == 0,
+                  "nothing is lost", seen)
+        rig.claim(seen["conserved"] is True, "money is conserved", seen)
+        rig.claim(seen["kills"] >= 10 and seen["kills_in_transaction"] > 0,
+                  "processes are killed, some inside a transaction", seen)
+        rig.claim(seen["acked_durable"] > 1000 and
+                  seen["acked_applied"] == seen["acked_durable"] + seen["applied_not_yet_durable"],
+                  "the books add up", seen)
+        rig.claim(seen["takeover_p50_us"] > 0 and seen["recovery_ms"] > 0, "it is measured", seen)
+        rig.claim(not leftovers(place), "nothing is left behind", leftovers(place))
+
+
+def an_acknowledgement_before_the_sync_is_caught():
+    if not Path(rig.RIGGED).exists():
+        raise AssertionError(f"{rig.RIGGED} is not built")
+    with rig.Place() as place:
+        answer = rig.run("demo", "--quick", "--json", "--sabotage=ack_at_write", "--directory",
+                         place.path)
+        rig.claim(answer.code == 1, "the sabotaged demo exits 1", answer)
+        seen = answer.json()
+        rig.claim(seen["lost_by_machine_crash"] > 0, "and says what the crash took", seen)
+        rig.claim(seen["lost_by_kills"] == 0, "the kills alone took nothing", seen)
+
+
+def an_interrupted_demo_leaves_nothing_behind():
+    with rig.Place() as place:
+        place.began = time.time()
+        process = rig.start("demo", "--directory", place.path, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE)
+        for line in process.stderr:
+            if "trades/s" in line:
+                break
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate()
+        rig.claim(process.returncode == 1 and out == "", "it exits 1", f"{out}{err}")
+        rig.claim(not leftovers(place), "nothing is left behind", leftovers(place))
+
+
+if __name__ == "__main__":
+    sys.exit(rig.main([the_demo_loses_nothing_and_says_so,
+                       an_acknowledgement_before_the_sync_is_caught,
+                       an_interrupted_demo_leaves_nothing_behind]))
