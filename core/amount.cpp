@@ -7,9 +7,7 @@ namespace {
 
 constexpr int scale_max = 18;
 
-bool is_digit(char c) noexcept {
-    return c >= '0' && c <= '9';
-}
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 /// Whether the cut-off digits round the magnitude up: half to even.
 bool rounds_up(std::string_view cut, bool odd) noexcept {

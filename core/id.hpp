@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who and what, as strong ids: accounts have 96 bits, assets 32, so that (account, asset) is a 16-byte
-// key.
+// Who and what, as strong ids: accounts have 96 bits, assets 32, so that (account, asset) is a
+// 16-byte key.
 //
 // Promise     The id of a name is the same on every machine and in every order of creation.
 // Threads     Values.
@@ -35,12 +35,8 @@ struct asset_id {
     friend bool operator==(const asset_id&, const asset_id&) = default;
 };
 
-constexpr shm::row_key key_of(account_id account) noexcept {
-    return {account.high, account.low};
-}
-constexpr shm::row_key key_of(asset_id asset) noexcept {
-    return {asset.value, 0};
-}
+constexpr shm::row_key key_of(account_id account) noexcept { return {account.high, account.low}; }
+constexpr shm::row_key key_of(asset_id asset) noexcept { return {asset.value, 0}; }
 constexpr shm::row_key key_of(account_id account, asset_id asset) noexcept {
     return {account.high, account.low | static_cast<std::uint64_t>(asset.value) << 32};
 }

@@ -240,8 +240,7 @@ result<std::optional<shm::receipt>> ledger::once(tx& by,
                                                  const shm::transaction_key& key) const noexcept {
     const auto before = shm::get_key<key_row>(by, tables_.keys, key);
     if (before) {
-        return std::optional(
-            shm::receipt{before->header.lsn, by.where().geometry().incarnation});
+        return std::optional(shm::receipt{before->header.lsn, by.where().geometry().incarnation});
     }
     if (before.error() != errc::not_found) return before.error();
     PERDURE_TRY(shm::insert_key(by, tables_.keys, key));

@@ -61,14 +61,14 @@ world world::open(const std::string& directory, const world_options& options) {
         const auto laid = lay_ledger(fresh);
         if (!laid) refuse(directory, "the ledger's tables cannot be made", laid.error());
     };
-    made->region =
-        io::open_world(made->files, directory, opening_for(options), report, dress);
+    made->region = io::open_world(made->files, directory, opening_for(options), report, dress);
     if (made->region->writable()) shm::sweep(*made->region);  // The first duty of who attaches.
     const auto books = ledger::find(*made->region);
     if (!books) refuse(directory, "the ledger's tables are not there", books.error());
     made->books = *books;
-    made->how = {report.rebuilt,  report.reason.empty() ? report.remark : report.reason,
-                 report.torn_tail, report.last_lsn, report.transactions, report.milliseconds};
+    made->how = {report.rebuilt,      report.reason.empty() ? report.remark : report.reason,
+                 report.torn_tail,    report.last_lsn,
+                 report.transactions, report.milliseconds};
     made->keeper = std::make_unique<io::keeper>(made->files, directory,
                                                 io::keeper_options{options.segment_bytes});
     return world(std::move(made));
@@ -90,25 +90,15 @@ result<> world::wait(session& by, const receipt& paid, durability level, shm::de
     return by.wait_durable(paid, until);
 }
 
-void world::warm() const noexcept {
-    parts_->region->warm();
-}
+void world::warm() const noexcept { parts_->region->warm(); }
 
-const ledger& world::books() const noexcept {
-    return *parts_->books;
-}
+const ledger& world::books() const noexcept { return *parts_->books; }
 
-const opening& world::opened() const noexcept {
-    return parts_->how;
-}
+const opening& world::opened() const noexcept { return parts_->how; }
 
-shm::region& world::region() const noexcept {
-    return *parts_->region;
-}
+shm::region& world::region() const noexcept { return *parts_->region; }
 
-const std::string& world::directory() const noexcept {
-    return parts_->directory;
-}
+const std::string& world::directory() const noexcept { return parts_->directory; }
 
 condition world::status() const {
     auto& where = *parts_->region;
@@ -177,8 +167,8 @@ void world::keep(const std::function<bool()>& stop) {
     if (ended) return;
     std::string cause = "the keeper stops";
     if (const auto& found = parts_->keeper->found(); found) {
-        cause += ": " + found->file + " at byte " + std::to_string(found->offset) + ": " +
-                 found->cause;
+        cause +=
+            ": " + found->file + " at byte " + std::to_string(found->offset) + ": " + found->cause;
     } else if (!parts_->files.last_error().empty()) {
         cause += ": " + parts_->files.last_error();
     }

@@ -2,11 +2,13 @@
 //
 // The face: a world is a directory, opened by any number of processes, changed in transactions.
 //
-// Promise     open() answers an attached world in the state of the last commit if any process of this
-//             boot had it open, else in the state of the last durable commit; or it throws and says why.
+// Promise     open() answers an attached world in the state of the last commit if any process of
+//             this boot had it open, else in the state of the last durable commit; or it throws and
+//             says why.
 // Death       Any process may be killed at any instruction; the next one to meet its locks repairs.
 // Power loss  What was waited for with durability::durable is there afterwards.
-// Threads     A world may be shared by threads; each writing thread joins with a session of its own.
+// Threads     A world may be shared by threads; each writing thread joins with a session of its
+//             own.
 #pragma once
 
 #include <functional>
@@ -29,24 +31,24 @@ enum class durability {
 };
 
 struct world_options {
-    std::string region_directory;                ///< Empty: /dev/shm, or the world if that is too small.
+    std::string region_directory;  ///< Empty: /dev/shm, or the world if that is too small.
     std::uint64_t capacity_bytes = 8ULL << 30;
     std::uint64_t ring_bytes = 32ULL << 20;
     std::uint64_t undo_bytes = 128ULL << 10;
     std::uint32_t slot_count = 64;
     std::uint64_t segment_bytes = 64ULL << 20;
-    std::optional<std::uint32_t> group;          ///< access.group: a group that may attach.
-    std::string boot_id;                         ///< Empty: the kernel's. Another one is another boot.
-    bool may_recover = true;                     ///< False: only attach to a region that is there.
+    std::optional<std::uint32_t> group;  ///< access.group: a group that may attach.
+    std::string boot_id;                 ///< Empty: the kernel's. Another one is another boot.
+    bool may_recover = true;             ///< False: only attach to a region that is there.
     shm::access mode = shm::access::read_write;
     io::kernel_calls* calls = nullptr;  ///< How files are reached; nullptr: Linux itself.
 };
 
 /// What open() had to do, for people and for status.
 struct opening {
-    bool recovered = false;       ///< The region was rebuilt from the journal.
-    std::string reason;           ///< Why: "no region", "another boot", ...
-    std::string torn_tail;        ///< What lay behind the last block, empty when nothing did.
+    bool recovered = false;  ///< The region was rebuilt from the journal.
+    std::string reason;      ///< Why: "no region", "another boot", ...
+    std::string torn_tail;   ///< What lay behind the last block, empty when nothing did.
     std::uint64_t last_lsn = 0;
     std::uint64_t transactions = 0;
     double milliseconds = 0;
@@ -118,7 +120,8 @@ class world {
     verdict verify(session& by);
 
     /// The keeper's work until `stop` says true, asked at least ten times a second: drains, syncs,
-    /// sweeps. Waits for the lease first (a standby). Throws failure: durability_lost, lease_lost, ...
+    /// sweeps. Waits for the lease first (a standby). Throws failure: durability_lost, lease_lost,
+    /// ...
     void keep(const std::function<bool()>& stop);
 
   private:

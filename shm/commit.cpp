@@ -43,8 +43,10 @@ const std::uint64_t* logical_image(const std::uint64_t* row, std::uint32_t words
 /// Per group, what the rows gained; a transaction touches few groups.
 class group_sums {
   public:
-    void add(std::uint32_t group, std::uint64_t value, int sign) {
-        *place(group) += static_cast<__int128>(static_cast<std::int64_t>(value)) * sign;
+    void add(std::uint32_t group, std::uint64_t is, std::uint64_t was, int sign) {
+        const auto gained = static_cast<__int128>(static_cast<std::int64_t>(is)) -
+                            static_cast<std::int64_t>(was);
+        *place(group) += sign > 0 ? gained : -gained;
     }
     [[nodiscard]] bool is_zero() const noexcept {
         for (std::uint32_t i = 0; i < used_; ++i) {
@@ -94,8 +96,12 @@ result<> transaction::check_balance() noexcept {
             const auto group_was = group_in(before, rule);
             const auto group_is = group_in(after, rule);
             if (was == is && group_was == group_is && lived == lives) continue;
-            if (lived) sums.add(group_was, was, -rule.sign);
-            if (lives) sums.add(group_is, is, rule.sign);
+            if (lived && lives && group_was == group_is) {
+                sums.add(group_is, is, was, rule.sign);
+                continue;
+            }
+            if (lived) sums.add(group_was, 0, was, rule.sign);
+            if (lives) sums.add(group_is, is, 0, rule.sign);
         }
     }
     if (!sums.is_zero()) return errc::unbalanced;

@@ -31,22 +31,24 @@ constexpr std::uint64_t page_magic_of(std::uint32_t rows_per_page) noexcept {
 /// Region offset of the row, 0 when the table has none of that number.
 [[gnu::always_inline]] inline std::uint64_t locate(const region& where, std::uint32_t table, std::uint64_t row) noexcept {
     const auto& d = where.descriptor(table);
-    if (row >= 1ULL << 48 || d.rows_per_page == 0) return 0;
     const std::uint64_t page = page_of_row(d, row);
     const std::uint64_t extent = page / extent_pages;
-    const std::uint64_t committed = peek(where.header().committed_bytes.value);
-    const std::uint64_t root = where.page_at(peek(d.root_page));
-    if (extent >= directory_fan * directory_fan || peek(d.root_page) == 0 ||
-        root + page_bytes > committed) {
-        return 0;
-    }
-    const auto leaf_page = peek(where.at<std::uint32_t>(root)[extent / directory_fan]);
-    const std::uint64_t leaf = where.page_at(leaf_page);
-    if (leaf_page == 0 || leaf + page_bytes > committed) return 0;
-    const auto first = peek(where.at<std::uint32_t>(leaf)[extent % directory_fan]);
-    const std::uint64_t at = where.page_at(first + page % extent_pages);
-    if (first == 0 || at + page_bytes > committed) return 0;
-    return at + (row - page * d.rows_per_page) * d.row_bytes;
+    const std::uint64_t last =
+        peek(where.header().committed_bytes.value) - where.geometry().pages_at - page_bytes;
+    const std::uint64_t root = std::uint64_t{peek(d.root_page)} * page_bytes;
+    // Page 0 is never handed out; `last` is where the last committed page begins.
+    if (row >= 1ULL << 48 || extent >= directory_fan * directory_fan || root - 1 >= last) return 0;
+    const auto* pages = where.base() + where.geometry().pages_at;
+    const std::uint64_t leaf =
+        std::uint64_t{peek(reinterpret_cast<const std::uint32_t*>(
+            pages + root)[extent / directory_fan])} * page_bytes;
+    if (leaf - 1 >= last) return 0;
+    const std::uint64_t first =
+        std::uint64_t{peek(reinterpret_cast<const std::uint32_t*>(
+            pages + leaf)[extent % directory_fan])} * page_bytes;
+    const std::uint64_t at = first + page % extent_pages * page_bytes;
+    if (first == 0 || at > last) return 0;
+    return where.geometry().pages_at + at + (row - page * d.rows_per_page) * d.row_bytes;
 }
 
 /// Fills a descriptor for a table without rows.

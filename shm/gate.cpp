@@ -22,6 +22,7 @@ bool is_quiet(region& where, std::uint32_t but) noexcept {
 }  // namespace
 
 result<> await_gate(region& where, std::uint32_t owner, deadline until) noexcept {
+    until = until.from(where.waits().now_ns());
     for (;;) {
         const auto closer = static_cast<std::uint32_t>(load(where.header().gate.value));
         if (closer == 0 || closer == owner) return {};
@@ -38,6 +39,7 @@ result<> close_gate(participant& self, deadline until) noexcept {
     auto& gate = where.header().gate.value;
     PERDURE_ASSERT(is_clean(self.control()));
     const std::uint64_t from = where.waits().now_ns();
+    until = until.from(from);
     for (std::uint64_t window = window_first_ns;; window = std::min(window * 2, window_max_ns)) {
         std::uint64_t open = 0;
         PERDURE_CRASH_POINT("gate.close");

@@ -216,17 +216,19 @@ result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key
         buckets[i] = locate(where, tables.buckets, bucket_of(hashes[i], count));
         if (buckets[i] != 0) __builtin_prefetch(where.at<bucket>(buckets[i]));
     }
+    const auto* shape = PERDURE_TRY(tx.shape(table));
     std::array<std::uint64_t, edit_keys_max> rows;
+    std::array<std::uint64_t, edit_keys_max> places;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-        rows[i] = ~0ULL;
+        places[i] = 0;
         if (buckets[i] == 0) continue;
         const bucket& line = *where.at<bucket>(buckets[i]);
         for (const auto& entry : line.entries) {
             const std::uint64_t seen = peek(entry);
             if (seen == 0 || tag_of(seen) != tag_of(hashes[i])) continue;
             rows[i] = row_in(seen);
-            const std::uint64_t at = locate(where, table, rows[i]);
-            if (at != 0) __builtin_prefetch(where.at<std::byte>(at), 1);
+            places[i] = locate(where, table, rows[i]);
+            __builtin_prefetch(where.at<std::byte>(places[i]), 1);
             __builtin_prefetch(&where.stripe(stripe_of(table, rows[i])), 1);
             break;
         }
@@ -237,17 +239,44 @@ result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key
                std::memcmp(copy + key_at, &keys[i], sizeof(row_key)) == 0;
     };
     for (std::size_t i = 0; i < keys.size(); ++i) {
-        // The hint may be another key's row with the same tag: then the index is asked properly.
-        if (rows[i] == ~0ULL || !has_key(where, table, rows[i], keys[i])) {
-            rows[i] = PERDURE_TRY(find_row(tx, table, keys[i]));
+        if (places[i] != 0) {
+            copies[i] = PERDURE_TRY(tx.edit_at(table, rows[i], places[i], *shape));
+            if (is_it(copies[i], i)) continue;
         }
-        copies[i] = PERDURE_TRY(tx.edit(table, rows[i]));
-        if (is_it(copies[i], i)) continue;
+        // Not in the first bucket, or another key's row with the same tag (locked for nothing, which
+        // happens once in ten thousand): the index is asked properly.
         const std::uint64_t row = PERDURE_TRY(find_row(tx, table, keys[i]));
         copies[i] = PERDURE_TRY(tx.edit(table, row));
         if (!is_it(copies[i], i)) return tx.lost_row();
     }
     return {};
+}
+
+void foresight::expect(const region& where, std::uint32_t table, const row_key& key) noexcept {
+    const auto bucket_place = [&where](std::uint32_t of, std::uint64_t hash) noexcept {
+        const auto tables = tables_of(where, of);
+        if (!tables) return std::uint64_t{0};
+        const auto count = peek(where.descriptor(tables->buckets).row_high);
+        return count == 0 ? 0 : locate(where, tables->buckets, bucket_of(hash, count));
+    };
+    auto& due = coming_[next_];
+    next_ = (next_ + 1) % lead;
+    if (due.table != 0) {
+        const std::uint64_t hash = hash_of(due.key);
+        const std::uint64_t at = bucket_place(due.table, hash);
+        for (std::size_t i = 0; at != 0 && i < std::size(bucket{}.entries); ++i) {
+            const std::uint64_t seen = peek(where.at<bucket>(at)->entries[i]);
+            if (seen == 0 || tag_of(seen) != tag_of(hash)) continue;
+            const std::uint64_t place = locate(where, due.table, row_in(seen));
+            __builtin_prefetch(where.at<std::byte>(place), 1);
+            __builtin_prefetch(&where.stripe(stripe_of(due.table, row_in(seen))), 1);
+            break;
+        }
+    }
+    due = {table, key};
+    if (const auto at = bucket_place(table, hash_of(key)); at != 0) {
+        __builtin_prefetch(where.at<std::byte>(at));
+    }
 }
 
 result<> enter_key(transaction& tx, std::uint32_t table, const row_key& key,

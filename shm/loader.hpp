@@ -3,9 +3,10 @@
 // Fills a fresh region from journal records: the one way into tables beside the transaction's door,
 // legal only while nobody else can see the region.
 //
-// Promise     After apply() of records 1..n and finish(), the tables are what they were when record n
-//             committed; a record that does not fit what came before is refused.
-// Death       A loader that dies leaves a region nobody has seen; the next one begins with a new file.
+// Promise     After apply() of records 1..n and finish(), the tables are what they were when record
+//             n committed; a record that does not fit what came before is refused.
+// Death       A loader that dies leaves a region nobody has seen; the next one begins with a new
+//             file.
 // Threads     One.
 // Invariants  A row's LSN before a change is the one the record names: a lost record is noticed.
 // Format      record_format.hpp
@@ -22,8 +23,8 @@ class loader {
     /// Requires: `where` is fresh and its file has a name nobody looks for.
     explicit loader(region& where);
 
-    /// Applies the next record. Errors: damaged (checksum, LSN out of order, a row's LSN is not the one
-    /// before, a table or row that cannot be), region_full, no_memory.
+    /// Applies the next record. Errors: damaged (checksum, LSN out of order, a row's LSN is not the
+    /// one before, a table or row that cannot be), region_full, no_memory.
     result<> apply(std::span<const std::byte> record) noexcept;
 
     /// Rebuilds free lists and indexes, and lets the ring go on behind the last record.
@@ -43,7 +44,7 @@ class loader {
     result<> lay_buckets(std::uint32_t buckets, std::uint64_t count) noexcept;
 
     region* where_;
-    std::vector<std::uint64_t> high_;          ///< By table: rows seen.
+    std::vector<std::uint64_t> high_;  ///< By table: rows seen.
     std::vector<std::uint64_t> schemas_touched_;
     std::uint64_t last_lsn_ = 0;
     std::uint64_t transactions_ = 0;

@@ -50,10 +50,4 @@ park& system_park() noexcept {
     return kernel;
 }
 
-deadline deadline::in(std::chrono::nanoseconds span) noexcept {
-    const auto now = system_park().now_ns();
-    const auto add = span.count() < 0 ? 0U : static_cast<std::uint64_t>(span.count());
-    return {now + add < now ? ~0ULL : now + add};
-}
-
 }  // namespace perdure::shm

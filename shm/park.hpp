@@ -38,11 +38,20 @@ class park {
 /// The kernel's own.
 park& system_park() noexcept;
 
-/// A point in monotonic time after which a wait answers errc::stalled.
+/// How long a call may wait until it answers errc::stalled. The clock is read when the first wait
+/// begins, not before: most calls never wait.
 struct deadline {
-    std::uint64_t at_ns = ~0ULL;
-    static deadline in(std::chrono::nanoseconds span) noexcept;
-    static deadline never() noexcept { return {}; }
+    std::uint64_t at_ns = ~0ULL;   ///< Monotonic time, once fixed.
+    std::uint64_t span_ns = 0;     ///< 0: at_ns says it.
+    static constexpr deadline in(std::chrono::nanoseconds span) noexcept {
+        return {~0ULL, span.count() <= 0 ? 1U : static_cast<std::uint64_t>(span.count())};
+    }
+    static constexpr deadline never() noexcept { return {}; }
+    /// The same deadline as a point in time.
+    [[nodiscard]] deadline from(std::uint64_t now_ns) const noexcept {
+        if (span_ns == 0) return *this;
+        return {now_ns + span_ns < now_ns ? ~0ULL : now_ns + span_ns, 0};
+    }
 };
 
 }  // namespace perdure::shm

@@ -16,9 +16,7 @@ pthread_mutex_t* life_of(slot_control& slot) noexcept {
     return reinterpret_cast<pthread_mutex_t*>(&slot.life);
 }
 
-std::uint64_t this_thread() noexcept {
-    return static_cast<std::uint64_t>(pthread_self());
-}
+std::uint64_t this_thread() noexcept { return static_cast<std::uint64_t>(pthread_self()); }
 
 /// True when the claimed record is final, or its place was given to others long ago.
 result<bool> is_resolved(region& where, std::uint64_t claim) noexcept {
@@ -49,8 +47,8 @@ result<std::uint64_t> entry_before(const region& where, std::uint64_t base,
     return length;
 }
 
-/// Requires: the caller holds the slot's life lock. The repairer may die at any step and the next one
-/// begins again: each step leaves the ones before it repeatable.
+/// Requires: the caller holds the slot's life lock. The repairer may die at any step and the next
+/// one begins again: each step leaves the ones before it repeatable.
 result<> repair(region& where, std::uint32_t slot) noexcept {
     auto& control = where.slot(slot);
     auto& header = where.header();
@@ -128,7 +126,8 @@ bool is_clean(const slot_control& slot) noexcept {
 
 life try_repair(region& where, std::uint32_t slot) noexcept {
     auto& control = where.slot(slot);
-    // Our own sign: a second trylock of a lock that was given up for lost answers EBUSY (glibc 2.36).
+    // Our own sign: a second trylock of a lock that was given up for lost answers EBUSY (glibc
+    // 2.36).
     if (load(control.active) == slot_fenced) return life::unusable;
     const int answer = pthread_mutex_trylock(life_of(control));
     if (answer == EBUSY) return life::alive;
@@ -192,6 +191,7 @@ result<participant> participant::join(region& where) noexcept {
                 if (done.error() == errc::garbled) fence(where, i);
                 continue;
             }
+            PERDURE_CRASH_POINT("join.slot");
             put(control.pid, static_cast<std::uint64_t>(::getpid()));
             put(control.thread, static_cast<std::uint64_t>(::gettid()));
             put(control.joined_ns, where.waits().wall_ns());
@@ -215,13 +215,9 @@ participant& participant::operator=(participant&& other) noexcept {
     return *this;
 }
 
-participant::~participant() {
-    leave();
-}
+participant::~participant() { leave(); }
 
-bool participant::is_here() const noexcept {
-    return where_ != nullptr && thread_ == this_thread();
-}
+bool participant::is_here() const noexcept { return where_ != nullptr && thread_ == this_thread(); }
 
 void participant::leave() noexcept {
     if (where_ == nullptr || !where_->owned()) return;
@@ -229,7 +225,9 @@ void participant::leave() noexcept {
     // A robust lock is its thread's to give back; from elsewhere it is left to the kernel's word.
     if (is_here()) {
         PERDURE_ASSERT(is_clean(control));
+        PERDURE_CRASH_POINT("leave.slot");
         put(control.pid, 0);
+        PERDURE_CRASH_POINT("leave.unlock");
         pthread_mutex_unlock(life_of(control));
     }
     where_ = nullptr;

@@ -4,8 +4,8 @@
 //
 // Promise     A participant that dies at any instruction is repaired by whoever meets it: what it
 //             committed stays, what it had not committed is undone, all it held is given back.
-// Death       The kernel's word alone (a robust mutex) says who is dead. Repair is idempotent and its
-//             caller may die anywhere in it: the life lock is unlocked last of all.
+// Death       The kernel's word alone (a robust mutex) says who is dead. Repair is idempotent and
+//             its caller may die anywhere in it: the life lock is unlocked last of all.
 // Threads     A participant belongs to the thread that joined. try_repair and sweep: any thread.
 // Invariants  P1 a clean slot owns nothing: not active, no claim, no undo, no held entry.
 //             P2 a slot's words are written by its thread, or by who holds its life lock.

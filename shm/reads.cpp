@@ -41,9 +41,9 @@ result<> reads::copy(std::uint64_t at, std::uint32_t bytes, std::uint32_t stripe
             continue;
         }
         copy_out(out, where_->at<std::byte>(at), bytes);
-        std::atomic_thread_fence(std::memory_order_acquire);  // The copy ends before the second look.
-        if (version_of(peek(place)) != version_of(before) ||
-            owner_of(peek(place)) != owner) {
+        std::atomic_thread_fence(
+            std::memory_order_acquire);  // The copy ends before the second look.
+        if (version_of(peek(place)) != version_of(before) || owner_of(peek(place)) != owner) {
             continue;
         }
         // What was seen before must still hold, so that no closure meets an impossible pair.

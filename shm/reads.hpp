@@ -17,12 +17,10 @@ namespace perdure::shm {
 class reads {
   public:
     /// `self` is the slot number + 1 whose locks count as one's own, 0 for a reader without a slot.
-    reads(region& where, std::uint32_t self) : where_(&where), self_(self) {
-        notes_.reserve(64);
-    }
+    reads(region& where, std::uint32_t self) : where_(&where), self_(self) { notes_.reserve(64); }
 
-    /// Copies `bytes` (a multiple of 8) from `at`, which lies under `stripe`, and checks that what was
-    /// seen before still holds. Errors: conflict (run again), garbled.
+    /// Copies `bytes` (a multiple of 8) from `at`, which lies under `stripe`, and checks that what
+    /// was seen before still holds. Errors: conflict (run again), garbled.
     result<> copy(std::uint64_t at, std::uint32_t bytes, std::uint32_t stripe, void* out) noexcept;
 
     /// Notes that what lies under `stripe` was looked at; its version is the one of `seen`.

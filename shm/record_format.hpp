@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// FORMAT one committed transaction, as it stands in the ring and, unchanged, inside a journal block.
+// FORMAT one committed transaction, as it stands in the ring and, unchanged, inside a journal
+// block.
 //
-//   record   = record_header, [transaction_header, [key], events, row changes], zero fill to 16 bytes
-//   event    = event_header, payload (multiple of 8 bytes)
+//   record   = record_header, [transaction_header, [key], events, row changes], zero fill to 16
+//   bytes event    = event_header, payload (multiple of 8 bytes)
 //   change   = change_header, one word (after - before, modulo 2^64) for each bit set in the mask
 //
-// A record replays forwards (add the differences) and backwards (subtract them). The word that holds
-// the row's LSN is never among them: forwards it becomes the record's LSN, backwards `lsn_before`.
+// A record replays forwards (add the differences) and backwards (subtract them). The word that
+// holds the row's LSN is never among them: forwards it becomes the record's LSN, backwards
+// `lsn_before`.
 //
 // Invariants  F1 every length is a multiple of 8, a record's of 16.  F2 reserved bytes are zero.
 //             F3 LSNs are dense from 1; a transaction that died after its claim leaves PADDING,
@@ -28,7 +30,7 @@ static_assert(std::endian::native == std::endian::little, "the formats are littl
 /// What may lie in shared or stored bytes: no padding, no constructor, no hidden representation.
 template <class T>
 concept mapped = std::is_standard_layout_v<T> && std::is_trivially_copyable_v<T> &&
-                 std::has_unique_object_representations_v<T>;
+    std::has_unique_object_representations_v<T>;
 
 enum class record_state : std::uint16_t {
     free = 1,       ///< The header behind the tail: its LSN is already there, nothing else is.
@@ -55,8 +57,8 @@ struct transaction_header {
     std::uint16_t flags;    ///< transaction_flag bits; others are zero.
     std::uint16_t events;   ///< How many events follow.
     std::uint64_t wall_ns;  ///< Wall clock, nanoseconds since 1970, coarse; never decides anything.
-    std::uint64_t world_time;  ///< Logged world time in ticks; 0 until a world has a clock.
-    std::uint32_t changes;  ///< How many row changes follow the events.
+    std::uint64_t world_time;   ///< Logged world time in ticks; 0 until a world has a clock.
+    std::uint32_t changes;      ///< How many row changes follow the events.
     std::uint32_t incarnation;  ///< Of the region that took the commit.
 };
 static_assert(mapped<transaction_header> && sizeof(transaction_header) == 32);
@@ -84,7 +86,8 @@ static_assert(mapped<event_header> && sizeof(event_header) == 8);
 struct change_header {
     std::uint16_t table;
     std::uint16_t first_word;
-    std::uint32_t mask;  ///< Bit i: the difference of word first_word + i follows. Never bit 0 of word 0.
+    std::uint32_t
+        mask;  ///< Bit i: the difference of word first_word + i follows. Never bit 0 of word 0.
     std::uint64_t row;
     std::uint64_t lsn_before;  ///< The row's LSN before this change.
 };

@@ -204,7 +204,11 @@ void region::map(access mode, std::uint64_t bytes) {
     const std::string self = "/proc/self/fd/" + std::to_string(file_);
     try {
         const bip::file_mapping file(self.c_str(), how);
-        mapping_ = bip::mapped_region(file, how, 0, bytes, aligned_place(bytes));
+        try {
+            mapping_ = bip::mapped_region(file, how, 0, bytes, aligned_place(bytes));
+        } catch (const bip::interprocess_exception&) {
+            mapping_ = bip::mapped_region(file, how, 0, bytes);  // Another thread took the place.
+        }
     } catch (const bip::interprocess_exception& error) {
         refuse_errno(path_, "mmap", error.get_native_error());
     }

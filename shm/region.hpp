@@ -4,8 +4,9 @@
 //
 // Promise     The whole capacity is mapped at one address for the life of the object; memory is
 //             committed in steps before it is touched, so a full tmpfs is an answer, never SIGBUS.
-// Death       A creator that dies leaves a file without a magic; attach refuses it by name. Growth is
-//             idempotent: a death between commit and the header's store commits the same step again.
+// Death       A creator that dies leaves a file without a magic; attach refuses it by name. Growth
+//             is idempotent: a death between commit and the header's store commits the same step
+//             again.
 // Power loss  Nothing here survives it; the journal does.
 // Threads     Creation and attach: one thread. Everything else: any thread of any process.
 // Invariants  G1 to G4 of region_format.hpp.
@@ -36,7 +37,7 @@ struct region_options {
     std::array<std::uint64_t, 2> boot{};
     std::uint64_t generation = 1;
     std::uint64_t incarnation = 1;
-    std::uint64_t first_lsn = 1;  ///< LSN of the first record this region will take.
+    std::uint64_t first_lsn = 1;         ///< LSN of the first record this region will take.
     std::optional<std::uint32_t> group;  ///< Group that may attach; nobody else by default.
 };
 

@@ -30,8 +30,8 @@ inline constexpr std::uint32_t cache_line = 64;
 inline constexpr std::uint32_t stripe_count = 1U << 16;
 inline constexpr std::uint32_t table_count = 240;
 inline constexpr std::uint32_t slot_count_max = 1024;
-inline constexpr std::uint32_t held_max = 8192;      ///< Stripes one transaction may hold.
-inline constexpr std::uint32_t extent_pages = 32;    ///< Tables grow by 128 KiB.
+inline constexpr std::uint32_t held_max = 8192;    ///< Stripes one transaction may hold.
+inline constexpr std::uint32_t extent_pages = 32;  ///< Tables grow by 128 KiB.
 inline constexpr std::uint64_t no_claim = ~0ULL;
 inline constexpr std::uint64_t slot_fenced = 2;  ///< `active` of a slot whose undo was garbled.
 
@@ -74,9 +74,9 @@ struct ring_producer {
 static_assert(mapped<ring_producer> && sizeof(ring_producer) == cache_line);
 
 struct durable_mark {
-    std::uint64_t lsn;      ///< Every record up to it survives power loss.
+    std::uint64_t lsn;  ///< Every record up to it survives power loss.
     std::uint32_t sleepers;
-    std::uint32_t failed;   ///< errc that froze the mark, 0 while all is well.
+    std::uint32_t failed;  ///< errc that froze the mark, 0 while all is well.
     std::uint64_t failed_errno;
     std::array<std::uint64_t, 5> reserved;
 };
@@ -151,7 +151,7 @@ struct slot_control {
     std::uint64_t thread;
     std::uint64_t joined_ns;
     std::uint64_t commits;
-    lonely_word bell;  ///< Reserved for waits on this slot.
+    lonely_word bell;                           ///< Reserved for waits on this slot.
     std::array<fresh_rows, table_count> fresh;  ///< By table.
     std::array<std::uint64_t, 8> reserved;
 };
@@ -195,16 +195,16 @@ static_assert(mapped<bucket> && sizeof(bucket) == cache_line);
 
 /// Where a table's rows are. Derived: rebuilt at recovery, never journaled.
 struct table_descriptor {
-    std::uint32_t state;      ///< table_state
+    std::uint32_t state;  ///< table_state
     std::uint32_t row_bytes;
     std::uint64_t row_high;   ///< Rows handed out so far; a hash table's bucket count.
     std::uint32_t root_page;  ///< 1024 leaf page numbers, 0 = none.
     std::uint32_t flags;      ///< table_flag bits of the schema.
     std::uint32_t rows_per_page;
-    std::uint32_t index;      ///< Table number of the bucket table, 0 = no hash index.
-    std::uint64_t free_head;  ///< Row + 1 of the first freed row, linked through free_link.
-    std::uint32_t overflow;   ///< For a bucket table: the table of overflow buckets.
-    std::uint32_t key_at;     ///< Byte offset of the 16-byte primary key in a row; 0 = none.
+    std::uint32_t index;       ///< Table number of the bucket table, 0 = no hash index.
+    std::uint64_t free_head;   ///< Row + 1 of the first freed row, linked through free_link.
+    std::uint32_t overflow;    ///< For a bucket table: the table of overflow buckets.
+    std::uint32_t key_at;      ///< Byte offset of the 16-byte primary key in a row; 0 = none.
     std::uint64_t page_magic;  ///< ceil(2^64 / rows_per_page), 0 when one row fills a page.
     std::array<std::uint64_t, 25> reserved;
 };

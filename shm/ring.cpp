@@ -44,8 +44,8 @@ result<ring_claim> claim(region& where, std::uint32_t slot, std::uint32_t bytes)
     PERDURE_CRASH_POINT("claim.header");
     step(state_word(header), pack_state(bytes, slot + 1, record_state::claimed));
     if (!planted(bug::tail_before_claim)) {
-        // Before the tail: a death in between leaves a claim at the tail, which repair resolves; the
-        // other way round nobody would know whose CLAIMED record it is.
+        // Before the tail: a death in between leaves a claim at the tail, which repair resolves;
+        // the other way round nobody would know whose CLAIMED record it is.
         PERDURE_CRASH_POINT("claim.slot");
         step(control.claim, tail);
     }
@@ -99,8 +99,7 @@ result<ring_view> look(const region& where, std::uint64_t position) noexcept {
                          bytes_in(packed)};
     const bool known = seen.state >= record_state::free && seen.state <= record_state::padding;
     const bool sized = seen.state == record_state::free ||
-                       (seen.bytes >= sizeof(record_header) &&
-                        seen.bytes % record_alignment == 0 &&
+                       (seen.bytes >= sizeof(record_header) && seen.bytes % record_alignment == 0 &&
                         seen.bytes <= record_bytes_max(where));
     if (!known || !sized || seen.lsn == 0) {
         where.report_garbled(errc::garbled);
@@ -122,8 +121,7 @@ void read_record(const region& where, std::uint64_t position, const ring_view& s
     target.resize(at + seen.bytes);
     const std::uint64_t first = std::min<std::uint64_t>(until_end(where, position), seen.bytes);
     std::memcpy(target.data() + at, ring_byte(where, position), first);
-    std::memcpy(target.data() + at + first, ring_byte(where, position + first),
-                seen.bytes - first);
+    std::memcpy(target.data() + at + first, ring_byte(where, position + first), seen.bytes - first);
 }
 
 void move_head(region& where, std::uint64_t position) noexcept {

@@ -7,7 +7,8 @@
 //             that PADDING. The head never passes CLAIMED, so no verdict is overwritten.
 // Power loss  Nothing here survives it; the journal does.
 // Threads     claim and publish: participants. move_head: the keeper only. Reading: anybody.
-// Invariants  R1 head <= tail, and tail - head + 16 <= ring bytes: the header behind the tail is whole.
+// Invariants  R1 head <= tail, and tail - head + 16 <= ring bytes: the header behind the tail is
+//             whole.
 //             R2 the header at the tail holds the next LSN.  R3 COMMITTED and PADDING never change.
 // Format      record_format.hpp, docs/formats/region.md#ring
 #pragma once
@@ -56,7 +57,8 @@ inline std::uint64_t record_bytes_max(const region& where) noexcept {
 std::uint64_t next_lsn(const region& where) noexcept;
 
 /// Claims `bytes` for slot `slot`. Requires: the ring lock is held by the slot.
-/// Errors: stalled when the ring is full; garbled when the header at the tail is not what it must be.
+/// Errors: stalled when the ring is full; garbled when the header at the tail is not what it must
+/// be.
 result<ring_claim> claim(region& where, std::uint32_t slot, std::uint32_t bytes) noexcept;
 
 /// Copies the record's bytes behind its header; then, last of all, the state (the commit point).
@@ -82,8 +84,8 @@ result<ring_view> look(const region& where, std::uint64_t position) noexcept;
 void read_record(const region& where, std::uint64_t position, const ring_view& seen,
                  std::vector<std::byte>& target);
 
-/// Gives the space below `position` back to producers. Requires: the keeper's lease, and every record
-/// below is durable.
+/// Gives the space below `position` back to producers. Requires: the keeper's lease, and every
+/// record below is durable.
 void move_head(region& where, std::uint64_t position) noexcept;
 
 }  // namespace perdure::shm

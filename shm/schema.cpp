@@ -54,9 +54,8 @@ result<> schema::validate() const noexcept {
 }
 
 bool schema::is_balanced() const noexcept {
-    return std::any_of(fields.begin(), fields.end(), [](const field& each) {
-        return (each.flags & (adds | subtracts)) != 0;
-    });
+    return std::any_of(fields.begin(), fields.end(),
+                       [](const field& each) { return (each.flags & (adds | subtracts)) != 0; });
 }
 
 schema_row to_row(const schema& from) noexcept {

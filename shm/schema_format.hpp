@@ -2,9 +2,9 @@
 //
 // FORMAT a table's schema as a row of table 1 ("schemas"); its row number is the table's number.
 //
-// Invariants  S1 row_bytes is a multiple of 8, at least 24, at most 4096.  S2 field 0 begins at byte 16
-//             or later, fields ascend and do not overlap.  S3 key_at is 0 or a multiple of 8 with 16
-//             bytes in the row.  S4 a balanced field is int64 and has a group field.
+// Invariants  S1 row_bytes is a multiple of 8, at least 24, at most 4096.  S2 field 0 begins at
+//             byte 16 or later, fields ascend and do not overlap.  S3 key_at is 0 or a multiple of
+//             8 with 16 bytes in the row.  S4 a balanced field is int64 and has a group field.
 // Format      docs/formats/region.md#schemas
 #pragma once
 
@@ -27,7 +27,7 @@ enum class field_type : std::uint16_t {
 };
 
 enum field_flag : std::uint16_t {
-    adds = 1,       ///< Balanced: per group, the sum of adds minus the sum of subtracts never moves.
+    adds = 1,  ///< Balanced: per group, the sum of adds minus the sum of subtracts never moves.
     subtracts = 2,  ///< Balanced with the opposite sign, e.g. a supply.
 };
 

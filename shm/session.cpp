@@ -125,6 +125,7 @@ result<> session::wait_durable(const receipt& paid, deadline until) noexcept {
     for (bool first = true;; first = false) {
         const std::uint64_t seen = load(mark.lsn);
         if (seen >= paid.lsn) return {};
+        if (first) until = until.from(where_->waits().now_ns());
         if (load(mark.failed) != 0) return errc::durability_lost;
         if (!first && where_->waits().now_ns() >= until.at_ns) return errc::stalled;
         const auto sitter = load(keeper.slot);

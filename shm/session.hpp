@@ -43,6 +43,9 @@ class session {
     /// incarnation's receipt), forked.
     result<> wait_durable(const receipt& paid, deadline until) noexcept;
 
+    /// What this thread's next transactions will touch, if it knows.
+    [[nodiscard]] foresight& ahead() noexcept { return ahead_; }
+
     [[nodiscard]] region& where() const noexcept { return *where_; }
     [[nodiscard]] participant& self() const noexcept { return *self_; }
 
@@ -68,6 +71,7 @@ class session {
     std::unique_ptr<transaction> tx_;
     view view_;
     drain* helper_;
+    foresight ahead_;
     bool running_ = false;
 };
 
@@ -92,6 +96,7 @@ result<receipt> session::write(Closure&& closure, deadline until) {
                 return answer.error();  // A refusal that rests on what is still true.
             }
         }
+        until = until.from(where_->waits().now_ns());
         PERDURE_TRY(prepare(until));
     }
 }
@@ -106,6 +111,7 @@ auto session::read(Closure&& closure, deadline until)
         const bool again = !answer.has_value() && answer.error() == errc::conflict;
         if (!again && view_.is_fresh()) return answer;
         if (run % reads_before_rest != 0) continue;
+        until = until.from(where_->waits().now_ns());
         // Many writers or a stopped one: rest a little, and give up when the time is over.
         if (where_->waits().now_ns() >= until.at_ns) return errc::stalled;
         const std::uint32_t nobody_wakes = 0;

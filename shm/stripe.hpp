@@ -2,10 +2,11 @@
 //
 // Lock words that are seqlocks too: {version:47, waiters:1, owner:16}, 64 Ki of them.
 //
-// Promise     While a word has an owner nothing read under it validates. Every release adds one to the
-//             version: commit, roll back and repair.
+// Promise     While a word has an owner nothing read under it validates. Every release adds one to
+//             the version: commit, roll back and repair.
 // Death       The owner's number is in the word, so whoever meets it can ask the owner's life lock.
-//             A waker that dies, or a waiter's mark that a release overwrites, costs one wait slice.
+//             A waker that dies, or a waiter's mark that a release overwrites, costs one wait
+//             slice.
 // Threads     Any. Taking pairs (acquire) with releasing (release).
 // Format      docs/formats/region.md#stripes
 #pragma once

@@ -8,9 +8,7 @@ namespace {
 constexpr std::uint64_t rows_given = 128;
 
 /// Table 0 has no rows: its stripes belong to descriptors, stripe (0, 0) to the page counter.
-std::uint32_t descriptor_stripe(std::uint32_t table) noexcept {
-    return stripe_of(0, table);
-}
+std::uint32_t descriptor_stripe(std::uint32_t table) noexcept { return stripe_of(0, table); }
 
 result<std::uint32_t> take_pages(transaction& tx, std::uint32_t count) noexcept {
     auto& where = tx.where();
@@ -48,7 +46,8 @@ result<fresh_rows*> edit_fresh(transaction& tx, std::uint32_t table) noexcept {
         PERDURE_TRY(tx.edit_words(at, sizeof(fresh_rows), transaction::no_stripe)));
 }
 
-/// A row that nothing leads to: a derived table's lies under the descriptor's stripe till it is used.
+/// A row that nothing leads to: a derived table's lies under the descriptor's stripe till it is
+/// used.
 result<freed_row*> edit_unused(transaction& tx, std::uint32_t table, std::uint64_t row) noexcept {
     const auto* shape = PERDURE_TRY(tx.shape(table));
     if ((shape->flags & derived) == 0) return tx.edit<freed_row>(table, row);
@@ -156,8 +155,8 @@ result<> give_rows(transaction& tx, std::uint32_t table) noexcept {
     auto* d = PERDURE_TRY(edit_descriptor(tx, table));
     auto* fresh = PERDURE_TRY(edit_fresh(tx, table));
     PERDURE_TRY(add_pages(tx, table, d->row_high, d->row_high + rows_given));
-    // One transaction may want more rows than are left of the range: it is made longer, or what is left
-    // goes to the free list, where the same transaction finds it.
+    // One transaction may want more rows than are left of the range: it is made longer, or what is
+    // left goes to the free list, where the same transaction finds it.
     if (fresh->end != d->row_high) {
         for (; fresh->next < fresh->end; ++fresh->next) {
             PERDURE_TRY(link_unused(tx, table, *d, fresh->next));

@@ -3,8 +3,8 @@
 // Tables: made by any attached program, rows taken and freed inside transactions.
 //
 // Promise     A row is taken once and freed once; a stale id is noticed by its generation.
-// Death       Row numbers given to a participant that dies stay in its slot: the slot's next owner uses
-//             them, and others take them when the region is full. None is lost.
+// Death       Row numbers given to a participant that dies stay in its slot: the slot's next owner
+//             uses them, and others take them when the region is full. None is lost.
 // Threads     As transaction.hpp says.
 // Invariants  B1 a row number is in a table, in one slot's fresh range, on the free list, or above
 //             row_high.  B2 a row that is not live has no logical content but its header.
@@ -21,7 +21,9 @@ struct row_id {
     constexpr row_id() = default;
     constexpr row_id(std::uint64_t row, std::uint32_t generation)
         : value(row | static_cast<std::uint64_t>(generation) << 48) {}
-    [[nodiscard]] constexpr std::uint64_t row() const noexcept { return value & ((1ULL << 48) - 1); }
+    [[nodiscard]] constexpr std::uint64_t row() const noexcept {
+        return value & ((1ULL << 48) - 1);
+    }
     [[nodiscard]] constexpr std::uint32_t generation() const noexcept {
         return static_cast<std::uint32_t>(value >> 48);
     }

@@ -53,6 +53,10 @@ class transaction {
         return reinterpret_cast<Row*>(PERDURE_TRY(edit(table, row)));
     }
 
+    /// The same for a row whose place the caller has looked up already.
+    result<std::byte*> edit_at(std::uint32_t table, std::uint64_t row, std::uint64_t at,
+                               const table_shape& shape) noexcept;
+
     /// The same for derived words of the region that are no journaled row: directory pages, buckets,
     /// descriptors. `stripe` no_stripe: words of the caller's own slot.
     result<std::byte*> edit_words(std::uint64_t at, std::uint32_t bytes,
@@ -154,9 +158,10 @@ class transaction {
     std::vector<std::byte> copies_;
     std::vector<entry> entries_;
     std::vector<std::uint32_t> places_;  ///< Open addressing over entries_, once they are many.
-    std::vector<std::byte> events_;
+    std::vector<std::byte> events_;  ///< The first events_used_ bytes.
     std::vector<std::byte> record_;  ///< The first record_used_ bytes.
     std::vector<table_shape> shapes_;
+    std::size_t events_used_ = 0;
     std::size_t record_used_ = 0;
     std::uint32_t event_count_ = 0;
     std::uint32_t change_count_ = 0;

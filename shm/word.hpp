@@ -11,6 +11,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 namespace perdure::shm {
 
@@ -52,6 +54,15 @@ inline void step(T& place, std::type_identity_t<T> value) noexcept {
 /// The half of a word that holds its low 32 bits, for a futex: the kernel only compares it.
 inline const std::uint32_t& low_half(const std::uint64_t& place) noexcept {
     return *static_cast<const std::uint32_t*>(static_cast<const void*>(&place));
+}
+
+/// memcpy for the few words of a row or an event, where a call costs more than the copy.
+inline void copy_words(void* target, const void* source, std::size_t bytes) noexcept {
+    auto* to = static_cast<std::byte*>(target);
+    const auto* from = static_cast<const std::byte*>(source);
+    std::size_t i = 0;
+    for (; i + 32 <= bytes; i += 32) std::memcpy(to + i, from + i, 32);
+    for (; i < bytes; i += 8) std::memcpy(to + i, from + i, 8);
 }
 
 /// Copies whole words out of the region beside possible writers; the caller validates afterwards.
