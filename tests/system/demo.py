@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Claims: the demo kills what it says, loses nothing and exits 0; with a keeper that acknowledges at
-the write it exits 1, because the play of a power cut is real; it leaves nothing behind, not even when
-it is interrupted.
+"""Claims: the demo kills what it says, loses nothing and exits 0; with a keeper that acknowledges
+at the write it exits 1, because the play of a power cut is real; it leaves nothing behind, not even
+when it is interrupted.
 """
 import os
 import signal

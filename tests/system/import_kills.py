@@ -3,9 +3,9 @@
 """Claim: a real trace, imported by three workers that are all killed twenty times, leaves the state
 of one undisturbed worker, and no line is applied twice.
 
-How: the import says how many lines are done; behind each 1/21 of the file the whole process group gets
-SIGKILL, and the same command is given again. The state hashes of both worlds are compared, and the
-counts of the last run with those of the undisturbed one.
+How: the import says how many lines are done; behind each 1/21 of the file the whole process group
+gets SIGKILL, and the same command is given again. The state hashes of both worlds are compared, and
+the counts of the last run with those of the undisturbed one.
 """
 import json
 import os
@@ -30,8 +30,9 @@ def order(world, file, columns, *more):
 
 
 def killed_at(words, lines):
-    """Starts the import and kills its whole group once `lines` are done; how many were, at the kill."""
-    process = rig.start(*words, "--progress", 1, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    """Starts the import, kills its whole group once `lines` are done; how many were, at the kill."""
+    process = rig.start(*words, "--progress", 1, stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE)
     done = 0
     for line in process.stderr:
         match = re.match(r"(\d+) of \d+ lines", line)
