@@ -74,9 +74,7 @@ std::string hex(std::span<const std::uint8_t> bytes) {
     return text;
 }
 
-std::string digest_of(std::span<const std::byte> bytes) {
-    return hex(blake2b(bytes, {}));
-}
+std::string digest_of(std::span<const std::byte> bytes) { return hex(blake2b(bytes, {})); }
 
 /// Live rows in the order of their logical bytes: the key, where there is one, comes first in them.
 std::vector<std::byte> logical_image(const table_image& table) {
@@ -131,8 +129,8 @@ void add_balances(const table_image& table, group_sums& sums, audit& out) {
             std::memcpy(&group, row + field.group_offset, 4);
             sums[group] += (field.flags & shm::adds) != 0 ? value : -static_cast<__int128>(value);
             if (value < 0 && ++negative <= problems_max) {
-                out.problems.push_back("table " + table.shape.name + ": " + field.name + " of row " +
-                                       std::to_string(at / bytes) + " is negative");
+                out.problems.push_back("table " + table.shape.name + ": " + field.name +
+                                       " of row " + std::to_string(at / bytes) + " is negative");
             }
         }
     }
@@ -166,8 +164,7 @@ std::vector<std::string> check_journal(file_system& files, const std::string& di
     std::optional<finding> found;
     std::uint64_t last = 0;
     const auto walk = [&]() -> result<> {
-        const auto promised =
-            PERDURE_TRY(manifest::open(files, directory, open_mode::read, found));
+        const auto promised = PERDURE_TRY(manifest::open(files, directory, open_mode::read, found));
         auto reader = PERDURE_TRY(journal_reader::open(files, promised, 1, found));
         while (PERDURE_TRY(reader.next(found))) {
             PERDURE_TRY(reader.records(found));

@@ -2,8 +2,9 @@
 //
 // Reads every table by its schema and says whether the world is sound.
 //
-// Promise     Two worlds with the same logical content have the same state_hash, on any machine, in any
-//             order of work; image_hash says the same of rows, their numbers, LSNs and generations.
+// Promise     Two worlds with the same logical content have the same state_hash, on any machine, in
+//             any order of work; image_hash says the same of rows, their numbers, LSNs and
+//             generations.
 // Threads     One. take_image() wants the region still; everything else works on the copy.
 // Format      docs/formats/hashes.md
 #pragma once
@@ -36,8 +37,8 @@ struct audit {
     std::vector<std::string> problems;
 };
 
-/// Copies all tables and checks each index against its rows. Requires: no transaction is active and none
-/// begins: the gate is closed by the caller.
+/// Copies all tables and checks each index against its rows. Requires: no transaction is active and
+/// none begins: the gate is closed by the caller.
 image take_image(shm::region& where);
 
 /// Reads the whole journal; what is wrong with it, or that it ends before `durable_lsn`.

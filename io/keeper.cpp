@@ -28,18 +28,15 @@ keeper::keeper(file_system& files, std::string directory, keeper_options options
       options_(options),
       lease_(files, directory_) {}
 
-keeper::~keeper() {
-    rest();
-}
+keeper::~keeper() { rest(); }
 
-void keeper::rest() noexcept {
-    lease_.give_back();
-}
+void keeper::rest() noexcept { lease_.give_back(); }
 
 result<> keeper::open_journal(shm::region& where) {
     writer_.reset();
     manifest_ = PERDURE_TRY(manifest::open(*files_, directory_, open_mode::read_write, found_));
-    // A region that outlived a recovery, e.g. because its file was deleted, must not write any more.
+    // A region that outlived a recovery, e.g. because its file was deleted, must not write any
+    // more.
     if (manifest_->incarnation() != where.geometry().incarnation) return errc::lease_lost;
     auto& mark = where.header().keeper;
     PERDURE_CRASH_POINT("keeper.epoch");
@@ -55,8 +52,8 @@ result<> keeper::open_journal(shm::region& where) {
     return {};
 }
 
-/// The journal may be ahead of the durable mark by what the last keeper wrote and did not announce. It
-/// must not be behind: then files were lost or put back under a living region.
+/// The journal may be ahead of the durable mark by what the last keeper wrote and did not announce.
+/// It must not be behind: then files were lost or put back under a living region.
 result<> keeper::agree(shm::region& where) {
     const std::uint64_t written = writer_->next_lsn() - 1;
     const std::uint64_t known = shm::load(where.header().durable.lsn);
@@ -244,8 +241,7 @@ result<> keeper::run(shm::region& where, const std::function<bool()>& stop) {
         const auto taken = take(where);
         if (taken) break;
         if (taken.error() != errc::lease_held) return taken.error();
-        ::usleep(static_cast<useconds_t>(
-            std::chrono::microseconds(standby_pause).count()));
+        ::usleep(static_cast<useconds_t>(std::chrono::microseconds(standby_pause).count()));
     }
     if (!lease_.is_held()) return {};
     auto& mark = where.header().keeper;

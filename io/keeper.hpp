@@ -2,10 +2,10 @@
 //
 // Drains the ring into the journal: group commit, the durable mark, the sweep of the dead.
 //
-// Promise     durable_lsn moves only after a sync that covers it ended with success. The head of the ring
-//             moves only behind it, so what is not yet on disk is still in the region.
-// Death       Killed anywhere, a keeper leaves the ring as it was and at worst a torn block; the next
-//             holder of the lease erases that and goes on from the head.
+// Promise     durable_lsn moves only after a sync that covers it ended with success. The head of
+//             the ring moves only behind it, so what is not yet on disk is still in the region.
+// Death       Killed anywhere, a keeper leaves the ring as it was and at worst a torn block; the
+//             next holder of the lease erases that and goes on from the head.
 // Power loss  As journal.hpp.
 // Threads     One at a time holds the lease; help() may be called by any thread of the process.
 // Invariants  K1 nothing is written unless the region's fencing epoch is this keeper's.
@@ -34,12 +34,12 @@ class keeper final : public shm::drain {
     ~keeper();
 
     /// Takes the lease, fences whoever had it, opens the journal and agrees with it about what is
-    /// durable. Errors: lease_held, lease_lost (the region is not the world's newest), damaged, missing,
-    /// disk_full, io_error, durability_lost.
+    /// durable. Errors: lease_held, lease_lost (the region is not the world's newest), damaged,
+    /// missing, disk_full, io_error, durability_lost.
     result<> take(shm::region& where);
 
-    /// One round: what is whole in the ring, up to a block, written and synced. Answers the records.
-    /// Errors: durability_lost, lease_lost, garbled; all final.
+    /// One round: what is whole in the ring, up to a block, written and synced. Answers the
+    /// records. Errors: durability_lost, lease_lost, garbled; all final.
     result<std::uint64_t> drain_once(shm::region& where);
 
     /// Gives the lease back; the journal stays open for the next help().
@@ -48,8 +48,8 @@ class keeper final : public shm::drain {
     /// shm::drain: empties the ring once, if nobody else keeps the world.
     result<> help(shm::region& where) noexcept override;
 
-    /// Keeps the world until `stop` answers true, asked at least ten times a second. Waits for the lease
-    /// first. Errors: as take and drain_once, but for lease_held.
+    /// Keeps the world until `stop` answers true, asked at least ten times a second. Waits for the
+    /// lease first. Errors: as take and drain_once, but for lease_held.
     result<> run(shm::region& where, const std::function<bool()>& stop);
 
     /// Where and why the journal was refused, after an error.

@@ -2,10 +2,10 @@
 //
 // The keeper's lease: an OFD lock on WORLD/lock. Whoever holds it may write the world's files.
 //
-// Promise     At most one holder. Raising the fencing epoch in the region is the new holder's first act,
-//             so a holder that was replaced notices before its next write (keeper.hpp).
-// Death       The lock dies with its process's descriptor; nobody has to declare anybody dead. A child
-//             that was forked and not exec'd keeps it alive (docs/limits.md).
+// Promise     At most one holder. Raising the fencing epoch in the region is the new holder's first
+//             act, so a holder that was replaced notices before its next write (keeper.hpp).
+// Death       The lock dies with its process's descriptor; nobody has to declare anybody dead. A
+//             child that was forked and not exec'd keeps it alive (docs/limits.md).
 // Threads     One object, one thread at a time.
 #pragma once
 

@@ -87,8 +87,9 @@ std::string choose_directory(const std::string& world, const opening_options& op
         facts.f_bavail * facts.f_frsize >= region_bytes_min(options.region)) {
         return memory;
     }
-    report.remark = "/dev/shm is missing or too small; the region lies in the world's directory, "
-                    "where the kernel writes it back and slows it down";
+    report.remark =
+        "/dev/shm is missing or too small; the region lies in the world's directory, "
+        "where the kernel writes it back and slows it down";
     return world;
 }
 
@@ -108,8 +109,9 @@ void link_region(const std::string& directory, const std::string& path) {
     ::unlink(fresh.c_str());
     if (::symlink(path.c_str(), fresh.c_str()) != 0 ||
         ::rename(fresh.c_str(), (directory + "/region").c_str()) != 0) {
-        throw failure(errc::io_error, "world " + directory + ": link to the region: " +
-                          std::strerror(errno), "give this user write permission there");
+        throw failure(errc::io_error,
+                      "world " + directory + ": link to the region: " + std::strerror(errno),
+                      "give this user write permission there");
     }
 }
 
@@ -158,7 +160,8 @@ class opener {
             }
             if (taken.error() != errc::lease_held) refuse(files_, directory_, taken.error(), {});
             if (turn == lease_tries) {
-                throw failure(errc::lease_held, "world " + directory_ +
+                throw failure(errc::lease_held,
+                              "world " + directory_ +
                                   ": its region is gone, and a process that has it still keeps it",
                               "stop that process; then open the world again");
             }

@@ -2,14 +2,17 @@
 //
 // From a world's directory to its attached region: finds the one that lives, or rebuilds it.
 //
-// Promise     A region of this boot that is whole is attached. Else the journal is replayed into a new
-//             one, to the last block that verifies; a journal with less than the MANIFEST promises, or
-//             with damage before its end, is refused and left as it is.
-// Death       A rebuild that dies leaves a file without the region's name; the next one begins again.
+// Promise     A region of this boot that is whole is attached. Else the journal is replayed into a
+//             new one, to the last block that verifies; a journal with less than the MANIFEST
+//             promises, or with damage before its end, is refused and left as it is.
+// Death       A rebuild that dies leaves a file without the region's name; the next one begins
+//             again.
 // Power loss  The only survivor is the journal, and it is enough.
 // Threads     One; other processes may open the same world at the same time.
-// Invariants  O1 only the holder of the lease rebuilds.  O2 the region gets its name when it is whole.
-//             O3 a rebuilt region has a new incarnation, recorded in the MANIFEST before it has a name.
+// Invariants  O1 only the holder of the lease rebuilds.  O2 the region gets its name when it is
+//             whole.
+//             O3 a rebuilt region has a new incarnation, recorded in the MANIFEST before it has a
+//             name.
 #pragma once
 
 #include <functional>
@@ -25,13 +28,13 @@ struct opening_options {
     std::string boot;              ///< Empty: the kernel's boot id.
     bool may_rebuild = true;
     shm::access mode = shm::access::read_write;
-    shm::region_options region;    ///< World, boot and numbers are filled in here.
+    shm::region_options region;  ///< World, boot and numbers are filled in here.
 };
 
 struct opening_report {
     bool rebuilt = false;
-    std::string reason;       ///< Why the region had to be rebuilt.
-    std::string remark;       ///< E.g. that /dev/shm was too small.
+    std::string reason;  ///< Why the region had to be rebuilt.
+    std::string remark;  ///< E.g. that /dev/shm was too small.
     std::string torn_tail;
     std::uint64_t last_lsn = 0;
     std::uint64_t transactions = 0;
@@ -45,7 +48,8 @@ void create_world(file_system& files, const std::string& directory);
 /// Called on a rebuilt region before anybody else can see it: what core uses to lay its tables.
 using region_dressing = std::function<void(shm::region&)>;
 
-/// Throws failure: missing (no world), foreign, wrong_format, damaged, lease_held, no_memory, io_error.
+/// Throws failure: missing (no world), foreign, wrong_format, damaged, lease_held, no_memory,
+/// io_error.
 std::unique_ptr<shm::region> open_world(file_system& files, const std::string& directory,
                                         const opening_options& options, opening_report& report,
                                         const region_dressing& dress);

@@ -22,17 +22,17 @@ result<> replay(file_system& files, const manifest& promised, shm::region& into,
                 return errc::damaged;
             }
             if (const auto done = loading.apply(records.first(header.bytes)); !done) {
-                found = finding{done.error(), journal_directory(promised.directory()), 0,
-                                "record " + std::to_string(header.lsn) +
-                                    " does not fit the records before it"};
+                found = finding{
+                    done.error(), journal_directory(promised.directory()), 0,
+                    "record " + std::to_string(header.lsn) + " does not fit the records before it"};
                 return done.error();
             }
             records = records.subspan(header.bytes);
         }
     }
     if (const auto& torn = reader.torn_tail(); torn) {
-        report.torn_tail = torn->file + " at byte " + std::to_string(torn->offset) + ": " +
-                           torn->cause;
+        report.torn_tail =
+            torn->file + " at byte " + std::to_string(torn->offset) + ": " + torn->cause;
     }
     PERDURE_CRASH_POINT("rebuild.finish");
     PERDURE_TRY(loading.finish());

@@ -2,8 +2,8 @@
 //
 // Replays the journal into a region that nobody else can see.
 //
-// Promise     The region is the replay of the longest prefix of the journal that verifies; what lies
-//             behind it is named. Damage before the end is refused, never skipped.
+// Promise     The region is the replay of the longest prefix of the journal that verifies; what
+//             lies behind it is named. Damage before the end is refused, never skipped.
 // Threads     One.
 #pragma once
 

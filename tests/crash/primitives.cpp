@@ -233,9 +233,7 @@ void meet_closer_without_stripe(actor& by) {
     must(false, "the gate stays closed");
 }
 
-void sweep_up(actor& by) {
-    sweep(by.where);
-}
+void sweep_up(actor& by) { sweep(by.where); }
 
 void session_inserts(actor& by) {
     auto self = session::join(by.where, nullptr).value();
@@ -281,8 +279,11 @@ constexpr primitive all[] = {
     {"meeting a dead ring holder", leave_dead_ring_holder, transfer_rows, false},
     {"meeting a dead transfer", leave_dead_transfer, meet_dead_closer, false},
     {"repair of a transfer", leave_dead_transfer, sweep_up},
-    {.name = "inserts of a session", .prepare = use_up_accounts, .run = session_inserts,
-     .whole = false, .joins = true},
+    {.name = "inserts of a session",
+     .prepare = use_up_accounts,
+     .run = session_inserts,
+     .whole = false,
+     .joins = true},
 };
 
 }  // namespace
@@ -297,8 +298,6 @@ void actor::leave() {
     self.reset();
 }
 
-std::span<const primitive> primitives() {
-    return all;
-}
+std::span<const primitive> primitives() { return all; }
 
 }  // namespace perdure::tests

@@ -39,8 +39,8 @@ std::span<const primitive> primitives();
 /// Accounts an ordinary bank begins with; account i is row i.
 inline constexpr std::uint64_t opened = 24;
 
-/// A region with a bank in it, ready for `what`: nobody attached, the ring drained as far as it is meant
-/// to be, places varied by `round`.
+/// A region with a bank in it, ready for `what`: nobody attached, the ring drained as far as it is
+/// meant to be, places varied by `round`.
 bank make_ready(shm::region& where, const primitive& what, unsigned round);
 
 /// What another participant's commit does to a reader: a new version.

@@ -36,8 +36,8 @@ result<receipt> tell(session& self, std::uint64_t bytes) {
 
 constexpr std::uint64_t smallest_record = 64;
 
-/// What a transfer of two rows by number takes in the ring: headers, event of two words, two changes
-/// of one word each.
+/// What a transfer of two rows by number takes in the ring: headers, event of two words, two
+/// changes of one word each.
 constexpr std::uint64_t transfer_bytes = 16 + 32 + 8 + 16 + 2 * (24 + 8) + 8;
 static_assert(transfer_bytes % record_alignment == 0);
 
@@ -78,9 +78,8 @@ std::uint64_t crowd_account(std::uint64_t which) {
 }
 
 void crowd_bucket(session& first, const bank& in) {
-    must("overflow rows", first.write([&](transaction& tx) {
-        return give_rows(tx, in.accounts + 2);
-    }).has_value());
+    must("overflow rows",
+         first.write([&](transaction& tx) { return give_rows(tx, in.accounts + 2); }).has_value());
     for (std::uint64_t i = 0; i < crowd_size; ++i) {
         open_accounts(first, in, crowd_account(i), crowd_account(i) + 1);
     }
@@ -88,23 +87,22 @@ void crowd_bucket(session& first, const bank& in) {
 
 void free_some(session& first, const bank& in) {
     for (const std::uint64_t row : {5U, 7U, 3U}) {
-        must("free a row", first.write([&](transaction& tx) {
-            return free_row(tx, in.wide, row);
-        }).has_value());
+        must("free a row",
+             first.write([&](transaction& tx) { return free_row(tx, in.wide, row); }).has_value());
     }
 }
 
-void use_up_accounts(session& first, const bank& in) {
-    open_accounts(first, in, opened, 128);
-}
+void use_up_accounts(session& first, const bank& in) { open_accounts(first, in, opened, 128); }
 
 void use_up_wide(session& first, const bank& in) {
     const auto& left = first.self().control().fresh[in.wide];
     while (left.next < left.end) {
-        must("take a row", first.write([&](transaction& tx) -> result<> {
-            PERDURE_TRY(take_row(tx, in.wide));
-            return {};
-        }).has_value());
+        must("take a row", first
+                               .write([&](transaction& tx) -> result<> {
+                                   PERDURE_TRY(take_row(tx, in.wide));
+                                   return {};
+                               })
+                               .has_value());
         drain_all(first.where());
     }
 }
@@ -116,9 +114,8 @@ void want_split(session& first, const bank& in) {
 
 void want_chain_split(session& first, const bank& in) {
     auto& where = first.where();
-    must("overflow rows", first.write([&](transaction& tx) {
-        return give_rows(tx, in.accounts + 2);
-    }).has_value());
+    must("overflow rows",
+         first.write([&](transaction& tx) { return give_rows(tx, in.accounts + 2); }).has_value());
     // Crowd the bucket that is split next.
     const auto count = where.descriptor(in.accounts + 1).row_high;
     const auto level = std::bit_width(count) - 1;
@@ -146,8 +143,10 @@ void wrap_exactly(session& first, const bank&) {
 
 void fill_ring(session& first, const bank&) {
     drain_all(first.where());
-    while (tell(first, 4096)) {}
-    while (tell(first, smallest_record)) {}
+    while (tell(first, 4096)) {
+    }
+    while (tell(first, smallest_record)) {
+    }
 }
 
 void leave_dead_closer(session& first, const bank&) {
@@ -186,10 +185,12 @@ bank make_ready(region& where, const primitive& what, unsigned round) {
     const bank in = make_bank(first);
     open_accounts(first, in, 0, opened);
     for (int i = 0; i < 12; ++i) {
-        must("a wide row", first.write([&](transaction& tx) -> result<> {
-            PERDURE_TRY(take_row(tx, in.wide));
-            return {};
-        }).has_value());
+        must("a wide row", first
+                               .write([&](transaction& tx) -> result<> {
+                                   PERDURE_TRY(take_row(tx, in.wide));
+                                   return {};
+                               })
+                               .has_value());
         must("a transfer", transfer(first, in, static_cast<std::uint64_t>(i), 20, 50).has_value());
     }
     turn_ring_to(first, 4096 + round * 1232 % 32768);

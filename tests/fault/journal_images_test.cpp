@@ -2,8 +2,8 @@
 //
 // Power fails at any moment of a journal's life; from the trace of the file seam, disks are built
 // as they may then be. Claims: every record that was acknowledged is there, what is there is a
-// prefix of what was appended, the chain verifies, nothing is called damage, and a writer goes on from
-// there and is read back.
+// prefix of what was appended, the chain verifies, nothing is called damage, and a writer goes on
+// from there and is read back.
 //
 // PERDURE_TORTURE=1 or --torture runs the sign-off count.
 #define BOOST_TEST_MODULE fault_journal_images

@@ -89,8 +89,8 @@ row_image image_of(region& where) {
         if ((table.flags & derived) != 0) continue;
         for_each_row(where, table.number, [&](std::uint64_t row, const std::uint64_t* words) {
             const auto& header = *reinterpret_cast<const row_header*>(words);
-            std::vector<std::uint64_t> copy(words, words + (header.live == 1 ? table.row_bytes / 8
-                                                                            : 2));
+            std::vector<std::uint64_t> copy(words,
+                                            words + (header.live == 1 ? table.row_bytes / 8 : 2));
             trim(copy);
             if (!copy.empty()) out[{table.number, row}] = std::move(copy);
         });

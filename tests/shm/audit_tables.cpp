@@ -101,8 +101,8 @@ std::vector<found_table> tables_in(region& where) {
         if (at == 0) continue;
         const auto& row = *where.at<schema_row>(at);
         if (row.header.live != 1) continue;
-        out.push_back({number, row.row_bytes, row.flags, row.key_at, row.index, row.overflow,
-                       shape_of(row)});
+        out.push_back(
+            {number, row.row_bytes, row.flags, row.key_at, row.index, row.overflow, shape_of(row)});
     }
     return out;
 }

@@ -16,9 +16,7 @@ shared_bytes::shared_bytes(std::size_t bytes) {
     bytes_ = {static_cast<std::byte*>(place), bytes};
 }
 
-shared_bytes::~shared_bytes() {
-    ::munmap(bytes_.data(), bytes_.size());
-}
+shared_bytes::~shared_bytes() { ::munmap(bytes_.data(), bytes_.size()); }
 
 region_options small_options() {
     region_options options;

@@ -13,9 +13,7 @@ using namespace perdure;
 using namespace perdure::shm;
 using namespace perdure::tests;
 
-deadline soon() {
-    return deadline::in(std::chrono::milliseconds(20));
-}
+deadline soon() { return deadline::in(std::chrono::milliseconds(20)); }
 
 BOOST_AUTO_TEST_CASE(a_closed_gate_turns_transactions_away_and_an_open_one_lets_them_in) {
     open_bank bank(2);
@@ -32,7 +30,8 @@ BOOST_AUTO_TEST_CASE(a_closed_gate_turns_transactions_away_and_an_open_one_lets_
             tx.forget();
             const std::array<std::uint64_t, 1> told{7};
             tx.event(1, 1, std::as_bytes(std::span(told)));
-            BOOST_CHECK(tx.commit().error() == errc::conflict);  // No stripe: the ring lock is first.
+            BOOST_CHECK(tx.commit().error() ==
+                        errc::conflict);  // No stripe: the ring lock is first.
             BOOST_CHECK(tx.why() == rerun::gate);
             BOOST_CHECK(tx.await(soon()).error() == errc::stalled);
         }).join();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Claims of shm/hash_index: a key stands in it once, growth loses none, a transaction sees its own keys,
-// an absence is noted (H1, H2).
+// Claims of shm/hash_index: a key stands in it once, growth loses none, a transaction sees its own
+// keys, an absence is noted (H1, H2).
 #define BOOST_TEST_MODULE shm_hash_index
 #include <boost/test/unit_test.hpp>
 #include <map>
@@ -39,8 +39,7 @@ BOOST_AUTO_TEST_CASE(keys_are_found_through_all_growth) {
 
 BOOST_AUTO_TEST_CASE(a_key_is_inserted_once) {
     open_bank bank(3);
-    const auto paid =
-        bank.self.write([&](transaction& tx) { return insert(tx, bank.in, 1, 9); });
+    const auto paid = bank.self.write([&](transaction& tx) { return insert(tx, bank.in, 1, 9); });
     BOOST_CHECK(paid.error() == errc::exists);
     const auto twice = bank.self.write([&](transaction& tx) -> result<> {
         PERDURE_TRY(insert(tx, bank.in, 7, 1));
@@ -63,9 +62,10 @@ BOOST_AUTO_TEST_CASE(keys_of_one_bucket_chain_up_and_are_found) {
     for (const auto i : chosen) BOOST_REQUIRE(bank.look_at(i).has_value());
     BOOST_TEST(bank.faults() == "");
     for (const auto i : chosen) {
-        BOOST_REQUIRE(bank.self.write([&](transaction& tx) {
-            return erase_key(tx, bank.in.accounts, key_of(i));
-        }).has_value());
+        BOOST_REQUIRE(
+            bank.self
+                .write([&](transaction& tx) { return erase_key(tx, bank.in.accounts, key_of(i)); })
+                .has_value());
     }
     BOOST_TEST(bank.faults() == "");
 }
@@ -85,9 +85,8 @@ BOOST_AUTO_TEST_CASE(a_random_life_agrees_with_a_plain_map) {
             BOOST_REQUIRE(paid.has_value() == !known);
             if (!known) model[number] = turn;
         } else if (act == 1) {
-            const auto paid = bank.self.write([&](transaction& tx) {
-                return erase_key(tx, bank.in.accounts, key_of(number));
-            });
+            const auto paid = bank.self.write(
+                [&](transaction& tx) { return erase_key(tx, bank.in.accounts, key_of(number)); });
             BOOST_REQUIRE(paid.has_value() == known);
             model.erase(number);
         } else {
@@ -178,9 +177,8 @@ BOOST_AUTO_TEST_CASE(several_keys_come_in_the_order_asked_for) {
     BOOST_CHECK(missing.error() == errc::not_found);
     const std::vector<row_key> many(edit_keys_max + 1);
     std::vector<std::byte*> copies(edit_keys_max + 1);
-    const auto too_many = bank.self.write([&](transaction& tx) {
-        return edit_keys(tx, bank.in.accounts, many, copies);
-    });
+    const auto too_many = bank.self.write(
+        [&](transaction& tx) { return edit_keys(tx, bank.in.accounts, many, copies); });
     BOOST_CHECK(too_many.error() == errc::transaction_too_large);
 }
 

@@ -25,9 +25,8 @@ struct open_bank {
 
     /// Row number of an account; accounts are taken in order by the only session.
     result<std::uint64_t> row_of(std::uint64_t account) {
-        return self.read([&](shm::view& seen) {
-            return shm::find_row(seen, in.accounts, key_of(account));
-        });
+        return self.read(
+            [&](shm::view& seen) { return shm::find_row(seen, in.accounts, key_of(account)); });
     }
     result<account_row> look_at(std::uint64_t account) {
         return self.read([&](shm::view& seen) {

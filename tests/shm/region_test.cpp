@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Claims of shm/region: what is created can be attached by who it belongs to and by nobody else; a
-// damaged, foreign or truncated file is refused by name; a full file system is an answer (G1 to G3).
+// damaged, foreign or truncated file is refused by name; a full file system is an answer (G1 to
+// G3).
 #define BOOST_TEST_MODULE shm_region
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -170,7 +171,8 @@ BOOST_AUTO_TEST_CASE(a_truncated_region_is_refused) {
     { const auto made = region::create(in.file(), small_options()); }
     struct stat facts {};
     BOOST_REQUIRE(::stat(in.file().c_str(), &facts) == 0);
-    for (const off_t size : {facts.st_size - 1, off_t{1 << 20}, off_t{4096}, off_t{100}, off_t{0}}) {
+    for (const off_t size :
+         {facts.st_size - 1, off_t{1 << 20}, off_t{4096}, off_t{100}, off_t{0}}) {
         BOOST_REQUIRE(::truncate(in.file().c_str(), size) == 0);
         BOOST_CHECK(refusal(in.file()) == errc::damaged);
     }
@@ -214,13 +216,15 @@ BOOST_AUTO_TEST_CASE(capacity_reached_is_region_full) {
     BOOST_CHECK(reason == errc::region_full);
     BOOST_TEST(bank.faults() == "");
     // What is there goes on working.
-    BOOST_TEST(bank.self.write([&](transaction& tx) -> result<> {
-        return free_row(tx, bank.in.wide, 3);
-    }).has_value());
-    BOOST_TEST(bank.self.write([&](transaction& tx) -> result<> {
-        PERDURE_TRY(take_row(tx, bank.in.wide));
-        return {};
-    }).has_value());
+    BOOST_TEST(
+        bank.self.write([&](transaction& tx) -> result<> { return free_row(tx, bank.in.wide, 3); })
+            .has_value());
+    BOOST_TEST(bank.self
+                   .write([&](transaction& tx) -> result<> {
+                       PERDURE_TRY(take_row(tx, bank.in.wide));
+                       return {};
+                   })
+                   .has_value());
     BOOST_TEST(bank.faults() == "");
 }
 

@@ -79,9 +79,8 @@ BOOST_AUTO_TEST_CASE(without_a_drain_a_writer_stalls_at_a_full_ring) {
     auto alone = session::join(bank.where, nullptr).value();
     errc reason{};
     for (int i = 0; i < 2000 && reason == errc{}; ++i) {
-        const auto paid =
-            alone.write([&](transaction& tx) { return move(tx, bank.in, 0, 1, 1); },
-                        deadline::in(std::chrono::milliseconds(200)));
+        const auto paid = alone.write([&](transaction& tx) { return move(tx, bank.in, 0, 1, 1); },
+                                      deadline::in(std::chrono::milliseconds(200)));
         if (!paid) reason = paid.error();
     }
     BOOST_CHECK(reason == errc::stalled);

@@ -118,9 +118,8 @@ BOOST_AUTO_TEST_CASE(a_living_owner_stalls_a_writer_at_its_deadline) {
     const auto stripe = stripe_of(bank.in.accounts, bank.row_of(0).value());
     auto other = participant::join(bank.where).value();
     BOOST_REQUIRE(take_stripe(bank.where, stripe, other.owner()));
-    const auto paid =
-        bank.self.write([&](transaction& tx) { return move(tx, bank.in, 0, 1, 1); },
-                        deadline::in(std::chrono::milliseconds(20)));
+    const auto paid = bank.self.write([&](transaction& tx) { return move(tx, bank.in, 0, 1, 1); },
+                                      deadline::in(std::chrono::milliseconds(20)));
     BOOST_CHECK(paid.error() == errc::stalled);
     release_stripe(bank.where, stripe, other.owner());
     BOOST_TEST(transfer(bank.self, bank.in, 0, 1, 1).has_value());

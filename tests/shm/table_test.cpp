@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Claims of shm/table and shm/extent: rows are taken once and freed once, stale ids are noticed, no row
-// number and no page is lost (B1, B2).
+// Claims of shm/table and shm/extent: rows are taken once and freed once, stale ids are noticed, no
+// row number and no page is lost (B1, B2).
 #define BOOST_TEST_MODULE shm_table
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/shm/open_bank.hpp>
@@ -53,26 +53,33 @@ BOOST_AUTO_TEST_CASE(a_freed_row_is_taken_again_under_a_new_id) {
         return {};
     });
     BOOST_CHECK(by_old_id.error() == errc::stale_row);
-    BOOST_TEST(bank.self.write([&](transaction& tx) -> result<> {
-        PERDURE_TRY(edit_row(tx, bank.in.wide, again));
-        return {};
-    }).has_value());
+    BOOST_TEST(bank.self
+                   .write([&](transaction& tx) -> result<> {
+                       PERDURE_TRY(edit_row(tx, bank.in.wide, again));
+                       return {};
+                   })
+                   .has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_row_taken_from_the_free_list_is_empty) {
     open_bank bank;
     const auto id = take(bank.self, bank.in.wide).value();
-    BOOST_REQUIRE(bank.self.write([&](transaction& tx) -> result<> {
-        PERDURE_TRY(tx.edit<wide_row>(bank.in.wide, id.row()))->words.fill(0xabc);
-        return {};
-    }).has_value());
+    BOOST_REQUIRE(bank.self
+                      .write([&](transaction& tx) -> result<> {
+                          PERDURE_TRY(tx.edit<wide_row>(bank.in.wide, id.row()))->words.fill(0xabc);
+                          return {};
+                      })
+                      .has_value());
     BOOST_REQUIRE(give_back(bank.self, bank.in.wide, id.row()).has_value());
     bool clean = true;
-    BOOST_REQUIRE(bank.self.write([&](transaction& tx) -> result<> {
-        const auto taken = PERDURE_TRY(take_row(tx, bank.in.wide));
-        for (const auto word : reinterpret_cast<wide_row*>(taken.copy)->words) clean &= word == 0;
-        return {};
-    }).has_value());
+    BOOST_REQUIRE(bank.self
+                      .write([&](transaction& tx) -> result<> {
+                          const auto taken = PERDURE_TRY(take_row(tx, bank.in.wide));
+                          for (const auto word : reinterpret_cast<wide_row*>(taken.copy)->words)
+                              clean &= word == 0;
+                          return {};
+                      })
+                      .has_value());
     BOOST_TEST(clean);
 }
 
@@ -104,15 +111,17 @@ BOOST_AUTO_TEST_CASE(a_random_life_of_rows_loses_none) {
 
 BOOST_AUTO_TEST_CASE(one_transaction_takes_and_frees_many) {
     open_bank bank;
-    BOOST_REQUIRE(bank.self.write([&](transaction& tx) -> result<> {
-        const auto one = PERDURE_TRY(take_row(tx, bank.in.accounts));
-        const auto two = PERDURE_TRY(take_row(tx, bank.in.accounts));
-        PERDURE_TRY(free_row(tx, bank.in.accounts, one.row));
-        const auto three = PERDURE_TRY(take_row(tx, bank.in.accounts));
-        BOOST_TEST(three.row != two.row);
-        PERDURE_TRY(free_row(tx, bank.in.accounts, three.row));
-        return free_row(tx, bank.in.accounts, two.row);
-    }).has_value());
+    BOOST_REQUIRE(bank.self
+                      .write([&](transaction& tx) -> result<> {
+                          const auto one = PERDURE_TRY(take_row(tx, bank.in.accounts));
+                          const auto two = PERDURE_TRY(take_row(tx, bank.in.accounts));
+                          PERDURE_TRY(free_row(tx, bank.in.accounts, one.row));
+                          const auto three = PERDURE_TRY(take_row(tx, bank.in.accounts));
+                          BOOST_TEST(three.row != two.row);
+                          PERDURE_TRY(free_row(tx, bank.in.accounts, three.row));
+                          return free_row(tx, bank.in.accounts, two.row);
+                      })
+                      .has_value());
     BOOST_TEST(bank.faults() == "");
 }
 
@@ -200,7 +209,8 @@ BOOST_AUTO_TEST_CASE(nobody_takes_the_rows_of_a_slot_in_use) {
     open_bank bank;
     auto other = session::join(bank.where, &bank.keeper).value();
     BOOST_REQUIRE(take(other, bank.in.wide).has_value());
-    while (take(bank.self, bank.in.wide)) {}
+    while (take(bank.self, bank.in.wide)) {
+    }
     const auto& theirs = bank.where.slot(1).fresh[bank.in.wide];
     BOOST_TEST(theirs.end - theirs.next == 127U);
     BOOST_TEST(take(other, bank.in.wide).has_value());

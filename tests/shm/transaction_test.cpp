@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Claims of shm/transaction: all or nothing, balanced or nothing, bounded or nothing; a read that went
-// stale is never committed (T1 to T3, I1, I4, I8).
+// Claims of shm/transaction: all or nothing, balanced or nothing, bounded or nothing; a read that
+// went stale is never committed (T1 to T3, I1, I4, I8).
 #define BOOST_TEST_MODULE shm_transaction
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/shm/open_bank.hpp>
@@ -184,19 +184,24 @@ BOOST_AUTO_TEST_CASE(an_error_the_closure_swallows_is_not_committed) {
 BOOST_AUTO_TEST_CASE(wide_rows_replay_word_for_word) {
     open_bank bank(0);
     std::uint64_t row = 0;
-    BOOST_REQUIRE(bank.self.write([&](transaction& tx) -> result<> {
-        row = PERDURE_TRY(take_row(tx, bank.in.wide)).row;
-        return {};
-    }).has_value());
+    BOOST_REQUIRE(bank.self
+                      .write([&](transaction& tx) -> result<> {
+                          row = PERDURE_TRY(take_row(tx, bank.in.wide)).row;
+                          return {};
+                      })
+                      .has_value());
     std::vector<record_bytes> journal;
     BOOST_REQUIRE(drain_ring(bank.where, journal) == "");
     auto image = image_of(bank.where);
     for (std::uint64_t turn = 1; turn < 6; ++turn) {
-        BOOST_REQUIRE(bank.self.write([&](transaction& tx) -> result<> {
-            auto* wide = PERDURE_TRY(tx.edit<wide_row>(bank.in.wide, row));
-            for (std::size_t i = 0; i < wide->words.size(); i += turn) wide->words[i] -= turn * i;
-            return {};
-        }).has_value());
+        BOOST_REQUIRE(bank.self
+                          .write([&](transaction& tx) -> result<> {
+                              auto* wide = PERDURE_TRY(tx.edit<wide_row>(bank.in.wide, row));
+                              for (std::size_t i = 0; i < wide->words.size(); i += turn)
+                                  wide->words[i] -= turn * i;
+                              return {};
+                          })
+                          .has_value());
     }
     for (const auto& record : walk_ring(bank.where, bank.where.header().head.value).records) {
         BOOST_TEST(replay(image, record) == "");
@@ -208,10 +213,12 @@ BOOST_AUTO_TEST_CASE(a_key_stands_in_the_record) {
     open_bank bank(2);
     std::vector<record_bytes> journal;
     BOOST_REQUIRE(drain_ring(bank.where, journal) == "");
-    BOOST_REQUIRE(bank.self.write([&](transaction& tx) -> result<> {
-        tx.key({11, 22});
-        return move(tx, bank.in, 0, 1, 1);
-    }).has_value());
+    BOOST_REQUIRE(bank.self
+                      .write([&](transaction& tx) -> result<> {
+                          tx.key({11, 22});
+                          return move(tx, bank.in, 0, 1, 1);
+                      })
+                      .has_value());
     BOOST_REQUIRE(transfer(bank.self, bank.in, 0, 1, 1).has_value());
     const auto walk = walk_ring(bank.where, bank.where.header().head.value);
     transaction_header header;
