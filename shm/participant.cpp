@@ -108,6 +108,25 @@ result<> clean_taken(region& where, std::uint32_t slot, int answer) noexcept {
     return {};
 }
 
+/// True when a slot's own words stand in the undo of another that took rows from it and died: its
+/// repair will store here, perhaps more than once. Requires: the caller holds the slot's life lock.
+bool is_in_undo(const region& where, std::uint32_t slot) noexcept {
+    const std::uint64_t from = where.offset_of(&where.slot(slot));
+    for (std::uint32_t i = 0; i < where.geometry().slot_count; ++i) {
+        std::uint64_t used = load(where.slot(i).undo_used);
+        if (i == slot || used > where.geometry().undo_bytes) continue;
+        while (used > 0) {
+            // A living slot's undo may change under us: each entry is checked, and none of it is ours.
+            const auto length = entry_before(where, where.undo_at(i), used);
+            if (!length) break;
+            used -= *length;
+            const auto at = where.at<undo_entry>(where.undo_at(i) + used)->at;
+            if (at >= from && at < from + sizeof(slot_control)) return true;
+        }
+    }
+    return false;
+}
+
 /// Nobody sits in the slot or follows what stands in it for as long as this region lives.
 /// Requires: the caller holds its life lock.
 void fence(region& where, std::uint32_t slot) noexcept {
@@ -178,19 +197,31 @@ void release_held(region& where, std::uint32_t slot, bool raise_version) noexcep
     step(control.held, 0);
 }
 
+bool take_idle(region& where, std::uint32_t slot) noexcept {
+    auto& control = where.slot(slot);
+    if (load(control.active) == slot_fenced) return false;
+    const int answer = pthread_mutex_trylock(life_of(control));
+    if (answer != 0 && answer != EOWNERDEAD) return false;
+    if (const auto done = clean_taken(where, slot, answer); !done) {
+        if (done.error() == errc::garbled) fence(where, slot);
+        return false;
+    }
+    if (!is_in_undo(where, slot)) return true;
+    give_idle(where, slot);
+    return false;
+}
+
+void give_idle(region& where, std::uint32_t slot) noexcept {
+    pthread_mutex_unlock(life_of(where.slot(slot)));
+}
+
 result<participant> participant::join(region& where) noexcept {
     if (!where.writable()) return errc::read_only;
     if (!where.owned()) return errc::forked;
     for (int turn = 0; turn < 3; ++turn) {  // A slot briefly held by a tester is not "no slot".
         for (std::uint32_t i = 0; i < where.geometry().slot_count; ++i) {
             auto& control = where.slot(i);
-            if (load(control.active) == slot_fenced) continue;
-            const int answer = pthread_mutex_trylock(life_of(control));
-            if (answer != 0 && answer != EOWNERDEAD) continue;
-            if (const auto done = clean_taken(where, i, answer); !done) {
-                if (done.error() == errc::garbled) fence(where, i);
-                continue;
-            }
+            if (!take_idle(where, i)) continue;
             PERDURE_CRASH_POINT("join.slot");
             put(control.pid, static_cast<std::uint64_t>(::getpid()));
             put(control.thread, static_cast<std::uint64_t>(::gettid()));

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <pthread.h>
-
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/session.hpp>
 
@@ -75,9 +73,7 @@ result<> session::steal_rows(std::uint32_t table, deadline until) {
         if (i == self_->slot() || load(other.fresh[table].next) >= load(other.fresh[table].end)) {
             continue;
         }
-        if (try_repair(*where_, i) != life::gone) continue;
-        auto* lock = reinterpret_cast<pthread_mutex_t*>(&other.life);
-        if (pthread_mutex_trylock(lock) != 0) continue;
+        if (!take_idle(*where_, i)) continue;
         const auto moved = write(
             [&](transaction& tx) -> result<> {
                 PERDURE_TRY(edit_descriptor(tx, table));
@@ -92,7 +88,7 @@ result<> session::steal_rows(std::uint32_t table, deadline until) {
                 return {};
             },
             until);
-        pthread_mutex_unlock(lock);
+        give_idle(*where_, i);
         if (moved) return {};
         return moved.error();
     }

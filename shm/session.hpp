@@ -92,7 +92,8 @@ result<receipt> session::write(Closure&& closure, deadline until) {
                 const auto paid = tx_->commit();
                 if (paid) return *paid;
                 if (tx_->why() == rerun::none) return paid.error();
-            } else if (tx_->why() == rerun::none && tx_->is_fresh()) {
+            } else if (tx_->why() == rerun::none && answer.error() != errc::conflict &&
+                       tx_->is_fresh()) {
                 return answer.error();  // A refusal that rests on what is still true.
             }
         }

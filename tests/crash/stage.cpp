@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <perdure/tests/crash/stage.hpp>
 #include <stdexcept>
 
@@ -42,9 +46,7 @@ std::span<std::byte> stage::bytes() const noexcept {
     return memory_->span().first(crash_options().capacity_bytes);
 }
 
-stage::picture stage::take() const {
-    return {where_.base(), where_.base() + used_};
-}
+stage::picture stage::take() const { return {where_.base(), where_.base() + used_}; }
 
 void stage::put_back(const picture& from) {
     for (std::uint64_t at = 0; at < used_; at += page_bytes) {
@@ -109,6 +111,32 @@ std::string stage::judge(bool goes_on) {
         return "the state is neither the one before nor the one after";
     }
     return goes_on ? go_on(image) : std::string();
+}
+
+void be_a_child() {
+    for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM, SIGTRAP}) {
+        ::signal(signal, SIG_DFL);
+    }
+    ::alarm(60);
+}
+
+ending in_child(stage& on, const std::function<void(region&)>& work) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        be_a_child();
+        try {
+            auto where = region::view(on.bytes());
+            work(where);
+        } catch (...) {
+            ::_exit(3);
+        }
+        ::_exit(0);
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0) {
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return ending::finished;
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? ending::died : ending::failed;
 }
 
 }  // namespace perdure::tests

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where a primitive is killed again and again: the state it begins in, and the judgement afterwards.
+// Where a primitive is killed again and again: the state it begins in, and the judgement
+// afterwards.
 #pragma once
 
 #include <functional>
@@ -18,9 +19,10 @@ class stage {
     [[nodiscard]] picture take() const;
     void put_back(const picture& from);
     void begin_again() { put_back(first_); }
+    [[nodiscard]] const picture& first() const noexcept { return first_; }
 
-    /// The oracle: audit, replay of what was committed, state as before or as after, and a world that
-    /// goes on. Answers the first fault, "" when there is none.
+    /// The oracle: audit, replay of what was committed, state as before or as after, and a world
+    /// that goes on. Answers the first fault, "" when there is none.
     std::string judge(bool goes_on = true);
 
     /// Runs the primitive undisturbed and learns what its end looks like.
@@ -47,5 +49,14 @@ class stage {
     std::set<std::uint64_t> ends_;
     picture first_;
 };
+
+enum class ending { finished, died, failed };
+
+/// Runs `work` in a child of its own on the stage's memory.
+ending in_child(stage& on, const std::function<void(shm::region&)>& work);
+
+/// Gives a child the system's own signal handlers back and an end in any case: the test framework's
+/// would go on with the next test in this process.
+void be_a_child();
 
 }  // namespace perdure::tests

@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <csignal>
 #include <perdure/tests/crash/store_crash.hpp>
 
 namespace perdure::tests {
@@ -30,9 +26,10 @@ void die_at(std::uint64_t hit) {
 /// Names a death so that it can be seen again.
 std::string death(const stage& on, std::initializer_list<std::uint64_t> hits) {
     std::string out = std::string(on.what().name) + ", round " + std::to_string(on.round());
-    for (const auto hit : hits) out += out.find("death") == std::string::npos
-                                          ? ", death at store " + std::to_string(hit)
-                                          : ", its repairer's at " + std::to_string(hit);
+    for (const auto hit : hits)
+        out += out.find("death") == std::string::npos
+                   ? ", death at store " + std::to_string(hit)
+                   : ", its repairer's at " + std::to_string(hit);
     return out + ": ";
 }
 
@@ -71,7 +68,8 @@ struct chain_of_deaths {
                 die_at(j);
                 sweep(where);
             });
-            if (!must(end == ending::died, death(on, {k, j}) + "the repairer did not die")) continue;
+            if (!must(end == ending::died, death(on, {k, j}) + "the repairer did not die"))
+                continue;
             const bool deeper = ++counts.nested % limits.twice_each == 0;
             const auto left_again = deeper ? on.take() : stage::picture();
             const auto more = repair_and_judge({k, j}, j % 4 == 0);
@@ -90,28 +88,6 @@ struct chain_of_deaths {
 };
 
 }  // namespace
-
-ending in_child(stage& on, const std::function<void(region&)>& work) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-        // The test framework's handlers would go on with the next test in this process.
-        for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM, SIGTRAP}) {
-            ::signal(signal, SIG_DFL);
-        }
-        ::alarm(20);
-        try {
-            auto where = region::view(on.bytes());
-            work(where);
-        } catch (...) {
-            ::_exit(3);
-        }
-        ::_exit(0);
-    }
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0) {}
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return ending::finished;
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? ending::died : ending::failed;
-}
 
 void perform(stage& on, region& where, std::uint64_t k) {
     actor by{where, on.in(), on.round()};

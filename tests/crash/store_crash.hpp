@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Numbered deaths: a child runs a primitive and dies at its k-th store, the repairer at its j-th, the
-// next one at its l-th; whoever is left finishes, and the oracle looks.
+// Numbered deaths: a child runs a primitive and dies at its k-th store, the repairer at its j-th,
+// the next one at its l-th; whoever is left finishes, and the oracle looks.
 #pragma once
 
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/tests/crash/stage.hpp>
 
 namespace perdure::tests {
-
-enum class ending { finished, died, failed };
-
-/// Runs `work` in a child of its own on the stage's memory.
-ending in_child(stage& on, const std::function<void(shm::region&)>& work);
 
 /// The primitive, in a process that may be killed: dies at hit `k`, 0 = never.
 void perform(stage& on, shm::region& where, std::uint64_t k);
@@ -33,7 +28,8 @@ struct crash_limits {
     shm::crash_tally* tally = nullptr;
 };
 
-/// Takes one primitive through all its deaths. Faults are appended in words with how to see them again.
+/// Takes one primitive through all its deaths. Faults are appended in words with how to see them
+/// again.
 void crash_everywhere(shared_bytes& memory, const primitive& what, unsigned round,
                       const crash_limits& limits, crash_counts& counts,
                       std::vector<std::string>& faults);

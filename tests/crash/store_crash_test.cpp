@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Claims I1, I3 and I10 of the engine under death at any numbered store, and of death inside the repair,
-// once and twice: the state is the one before or the one after, nothing leaks, the world goes on. And
-// every crash point named in shm/ is passed by one of the primitives.
+// Claims I1, I3 and I10 of the engine under death at any numbered store, and of death inside the
+// repair, once and twice: the state is the one before or the one after, nothing leaks, the world
+// goes on. And every crash point named in shm/ is passed by one of the primitives.
 #define BOOST_TEST_MODULE crash_store_crash
 #include <boost/test/unit_test.hpp>
 #include <cstdio>
@@ -48,9 +48,9 @@ BOOST_AUTO_TEST_CASE(whoever_dies_where_the_state_is_the_one_before_or_after) {
     count_into(&tally);
     shared_bytes memory(crash_options().capacity_bytes);
     crash_limits limits;
-    limits.rounds = torture ? 12 : 1;
-    limits.nested_each = torture ? 1 : 7;
-    limits.twice_each = torture ? 23 : 40;
+    limits.rounds = torture ? 5 : 1;
+    limits.nested_each = torture ? 2 : 7;
+    limits.twice_each = torture ? 80 : 40;
     limits.tally = &tally;
     crash_counts all;
     std::vector<std::string> faults;
@@ -60,9 +60,10 @@ BOOST_AUTO_TEST_CASE(whoever_dies_where_the_state_is_the_one_before_or_after) {
             const auto before = faults.size();
             crash_everywhere(memory, what, round, limits, counts, faults);
             if (!torture || round == 0) {
-                std::printf("%-36.*s %4lu stores  %5lu deaths  %6lu in repair  %5lu twice  %zu faults\n",
-                            static_cast<int>(what.name.size()), what.name.data(), counts.points,
-                            counts.single, counts.nested, counts.twice, faults.size() - before);
+                std::printf(
+                    "%-36.*s %4lu stores  %5lu deaths  %6lu in repair  %5lu twice  %zu faults\n",
+                    static_cast<int>(what.name.size()), what.name.data(), counts.points,
+                    counts.single, counts.nested, counts.twice, faults.size() - before);
             }
             all.points += counts.points;
             all.single += counts.single;

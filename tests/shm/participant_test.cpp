@@ -17,9 +17,7 @@ using namespace perdure;
 using namespace perdure::shm;
 using namespace perdure::tests;
 
-void die() {
-    ::kill(::getpid(), SIGKILL);
-}
+void die() { ::kill(::getpid(), SIGKILL); }
 
 /// Runs `work(region&)` in a child; it ends in die(), so that nothing is put in order behind it.
 template <class Work>
@@ -144,14 +142,14 @@ BOOST_AUTO_TEST_CASE(a_dead_idle_gate_closer_opens_the_gate_too) {
         auto self = participant::join(where).value();
         if (close_gate(self, deadline::never())) die();
     });
-    const auto paid = bank.self.write(
-        [&](transaction& tx) { return move(tx, bank.in, 0, 1, 1); },
-        deadline::in(std::chrono::seconds(2)));
+    const auto paid = bank.self.write([&](transaction& tx) { return move(tx, bank.in, 0, 1, 1); },
+                                      deadline::in(std::chrono::seconds(2)));
     BOOST_TEST(paid.has_value());
     BOOST_TEST(bank.faults() == "");
 }
 
-/// Dies in a transfer, then `garble` writes into the dead slot: the slot is fenced, nothing else moves.
+/// Dies in a transfer, then `garble` writes into the dead slot: the slot is fenced, nothing else
+/// moves.
 template <class Garble>
 void expect_fence(Garble&& garble) {
     open_bank bank(3);
@@ -214,6 +212,26 @@ BOOST_AUTO_TEST_CASE(a_garbled_held_list_frees_nothing_of_others) {
     BOOST_CHECK(try_repair(bank.where, 1) == life::gone);
     BOOST_TEST(owner_of(bank.where.stripe(foreign)) == 4U);
     release_stripe(bank.where, foreign, 4);
+    BOOST_TEST(bank.faults() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_slot_in_the_undo_of_the_dead_is_not_taken) {
+    open_bank bank(2);
+    auto lent = std::make_unique<participant>(participant::join(bank.where).value());
+    BOOST_REQUIRE(lent->slot() == 1U);
+    die_after(bank, [&](region& where) {
+        auto self = participant::join(where).value();
+        transaction tx(self);
+        if (!move(tx, bank.in, 0, 1, 5)) return;
+        const auto at = where.offset_of(&where.slot(1).fresh[bank.in.wide]);
+        if (tx.edit_words(at, sizeof(fresh_rows), transaction::no_stripe)) die();
+    });
+    lent.reset();
+    // Slot 1 is free and clean, but the repair of slot 2 is going to store into it.
+    BOOST_TEST(!take_idle(bank.where, 1));
+    BOOST_CHECK(try_repair(bank.where, 2) == life::gone);
+    BOOST_REQUIRE(take_idle(bank.where, 1));
+    give_idle(bank.where, 1);
     BOOST_TEST(bank.faults() == "");
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Claims of shm/session: a closure is applied once or not at all, by threads over one mapping and by
-// processes over one file; readers see whole states only (I1, I2, I4, I8).
+// Claims of shm/session: a closure is applied once or not at all, by threads over one mapping and
+// by processes over one file; readers see whole states only (I1, I2, I4, I8).
 #define BOOST_TEST_MODULE shm_session
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,13 +104,15 @@ BOOST_AUTO_TEST_CASE(threads_insert_and_erase_the_same_keys) {
             std::mt19937 random(seed);
             for (int i = 0; i < 1500; ++i) {
                 const auto number = 100 + random() % 300;
-                const auto paid = self.write([&](transaction& tx) -> result<> {
-                    if (i % 3 != 0) {
-                        PERDURE_TRY(insert_key(tx, bank.in.accounts, key_of(number)));
-                        return {};
-                    }
-                    return erase_key(tx, bank.in.accounts, key_of(number));
-                }, deadline::in(std::chrono::seconds(60)));
+                const auto paid = self.write(
+                    [&](transaction& tx) -> result<> {
+                        if (i % 3 != 0) {
+                            PERDURE_TRY(insert_key(tx, bank.in.accounts, key_of(number)));
+                            return {};
+                        }
+                        return erase_key(tx, bank.in.accounts, key_of(number));
+                    },
+                    deadline::in(std::chrono::seconds(60)));
                 if (!paid && paid.error() != errc::exists && paid.error() != errc::not_found) ++odd;
             }
         });
@@ -183,13 +185,28 @@ BOOST_AUTO_TEST_CASE(a_transaction_inside_a_transaction_is_refused) {
     BOOST_TEST(bank.look_at(1)->balance == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_conflict_out_of_a_closure_runs_it_again) {
+    open_bank bank(2);
+    int runs = 0;
+    const auto paid = bank.self.write([&](transaction& tx) -> result<> {
+        if (++runs < 30) return errc::conflict;  // Beyond the number that goes behind the gate.
+        return move(tx, bank.in, 0, 1, 2);
+    });
+    BOOST_TEST(paid.has_value());
+    BOOST_TEST(runs == 30);
+    BOOST_TEST(bank.faults() == "");
+}
+
 BOOST_AUTO_TEST_CASE(an_exception_out_of_a_closure_changes_nothing) {
     open_bank bank(2);
     const auto before = digest_of(bank.where);
-    BOOST_CHECK_THROW(bank.self.write([&](transaction& tx) -> result<> {
-        PERDURE_TRY(move(tx, bank.in, 0, 1, 2));
-        throw std::runtime_error("out of here");
-    }).value(), std::runtime_error);
+    BOOST_CHECK_THROW(bank.self
+                          .write([&](transaction& tx) -> result<> {
+                              PERDURE_TRY(move(tx, bank.in, 0, 1, 2));
+                              throw std::runtime_error("out of here");
+                          })
+                          .value(),
+                      std::runtime_error);
     BOOST_TEST(digest_of(bank.where) == before);
     BOOST_TEST(bank.faults() == "");
     BOOST_TEST(transfer(bank.self, bank.in, 0, 1, 1).has_value());
