@@ -17,6 +17,7 @@ void outside_books::note(const acknowledgement& told) {
         if (trade < mine.lsns.size() && mine.lsns[trade] != 0) ++durable_;
     }
     mine.durable_trade = std::max(mine.durable_trade, told.trade);
+    durable_lsn_ = std::max(durable_lsn_, told.lsn);
 }
 
 outside_books::comparison outside_books::compare(session& by, const ledger& in) const {

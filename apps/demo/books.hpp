@@ -19,6 +19,8 @@ class outside_books {
 
     [[nodiscard]] std::uint64_t applied() const noexcept { return applied_; }
     [[nodiscard]] std::uint64_t durable() const noexcept { return durable_; }
+    /// The highest LSN that somebody was told is durable.
+    [[nodiscard]] std::uint64_t durable_lsn() const noexcept { return durable_lsn_; }
 
     struct comparison {
         std::uint64_t applied_lost = 0;    ///< Acknowledged as applied, not there with that LSN.
@@ -36,6 +38,7 @@ class outside_books {
     std::map<std::uint32_t, account> workers_;
     std::uint64_t applied_ = 0;
     std::uint64_t durable_ = 0;
+    std::uint64_t durable_lsn_ = 0;
 };
 
 }  // namespace perdure::apps

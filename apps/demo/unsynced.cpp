@@ -15,6 +15,10 @@ namespace {
 
 using note = unsynced_page::note;
 
+std::uint64_t load(const std::uint64_t& place) noexcept {
+    return std::atomic_ref(const_cast<std::uint64_t&>(place)).load(std::memory_order_acquire);
+}
+
 bool is_zero(std::span<const std::byte> bytes) noexcept {
     return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
 }
@@ -22,8 +26,7 @@ bool is_zero(std::span<const std::byte> bytes) noexcept {
 /// Calls `visit(note&, bytes that stood there)` for each note, the oldest first.
 template <class Page, class Visit>
 void for_each_note(Page& page, Visit visit) {
-    const std::uint64_t used =
-        std::atomic_ref(const_cast<std::uint64_t&>(page.used)).load(std::memory_order_acquire);
+    const std::uint64_t used = load(page.used);
     for (std::uint64_t at = 0; at < used;) {
         auto* place = page.room.data() + at;
         auto& each =
@@ -110,6 +113,9 @@ int noting_calls::sync(int descriptor) noexcept {
         all = all && each.synced == 1;
     });
     if (all) std::atomic_ref(page_->used).store(0, std::memory_order_release);
+    if (durable_lsn_ != nullptr) {
+        std::atomic_ref(page_->proved_lsn).store(load(*durable_lsn_), std::memory_order_release);
+    }
     count_journal();
     return answer;
 }
@@ -130,9 +136,10 @@ int noting_calls::rename(const char* from, const char* to) noexcept {
 
 bool has_unsynced(const unsynced_page& page) noexcept {
     // Beside a writer only this number may be read, not the notes.
-    return std::atomic_ref(const_cast<std::uint64_t&>(page.journal))
-               .load(std::memory_order_acquire) != 0;
+    return load(page.journal) != 0;
 }
+
+std::uint64_t proved_lsn(const unsynced_page& page) noexcept { return load(page.proved_lsn); }
 
 dropped drop_unsynced(const unsynced_page& page) {
     std::vector<std::pair<const note*, std::span<const std::byte>>> lost;

@@ -37,6 +37,8 @@ struct unsynced_page {
 
     std::uint64_t used;     ///< Bytes of `room` that hold notes; stored after the note is whole.
     std::uint64_t journal;  ///< How many of them are unsynced writes into the journal.
+    std::uint64_t
+        proved_lsn;  ///< The durable mark, read after a sync had ended: true whoever lies.
     std::array<std::byte, room_max> room;
 };
 
@@ -46,6 +48,9 @@ class noting_calls final : public io::kernel_calls {
     /// Files in or below `folder` are noted. `page` must outlive it.
     noting_calls(unsynced_page& page, std::string folder)
         : page_(&page), folder_(std::move(folder)) {}
+
+    /// The durable mark of the region that is attached now; nullptr before it goes.
+    void watch(const std::uint64_t* durable_lsn) noexcept { durable_lsn_ = durable_lsn; }
 
     int open(const char* path, int flags, unsigned mode) noexcept override;
     int close(int descriptor) noexcept override;
@@ -61,8 +66,12 @@ class noting_calls final : public io::kernel_calls {
 
     unsynced_page* page_;
     std::string folder_;
+    const std::uint64_t* durable_lsn_ = nullptr;
     std::map<int, std::string> open_;
 };
+
+/// Everything up to here is on disk, whatever a keeper says.
+[[nodiscard]] std::uint64_t proved_lsn(const unsynced_page& page) noexcept;
 
 /// True while a write into the journal that matters has no sync yet.
 [[nodiscard]] bool has_unsynced(const unsynced_page& page) noexcept;

@@ -17,8 +17,8 @@ namespace perdure::apps {
 namespace {
 
 // A trade is decided while its rows are held, as a game's rules would: most kills meet one open.
-constexpr std::uint64_t rules_ns = 30'000;
-constexpr std::uint64_t trades_per_wait = 400;
+constexpr std::uint64_t rules_ns = 50'000;
+constexpr std::uint64_t trades_per_wait = 200;
 constexpr std::size_t acks_per_write = 32;  // 768 bytes: far below what a pipe takes whole.
 
 std::uint64_t now_ns() noexcept {
@@ -109,6 +109,7 @@ int demo_worker(const part_order& order) {
     world_options options = options_from(read_config(order.where));
     options.calls = &calls;
     world in = world::open(order.where.directory, options);
+    calls.watch(&in.region().header().durable.lsn);
     trader(order, in, page.as<board>().rows.at(order.place)).trade_on();
 }
 
@@ -118,6 +119,7 @@ int demo_keeper(const part_order& order) {
     world_options options = options_from(read_config(order.where));
     options.calls = &calls;
     world kept = world::open(order.where.directory, options);
+    calls.watch(&kept.region().header().durable.lsn);
     kept.keep([] { return false; });
     return exit_done;
 }
