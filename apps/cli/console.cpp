@@ -47,7 +47,8 @@ void report(const failure& why, bool json) {
 
 bool is_damage(const failure& why, const std::string& directory) {
     if (why.reason() == errc::damaged || why.reason() == errc::garbled) return true;
-    // What is missing inside of a world was lost; elsewhere there is no world, or no region's place.
+    // What is missing inside of a world was lost; elsewhere there is no world, or no region's
+    // place.
     return why.reason() == errc::missing && std::filesystem::exists(directory + "/journal") &&
            (why.thing().find("/journal/") != std::string::npos ||
             why.thing().find("/MANIFEST") != std::string::npos);

@@ -272,8 +272,8 @@ void play::show() {
 }
 
 /// The worst moment: a block is written, its sync has not ended, and somebody has just been told of
-/// something no earlier sync is known to cover. The keeper is stopped there, so that whoever was told
-/// too early tells us before the power goes.
+/// something no earlier sync is known to cover. The keeper is stopped there, so that whoever was
+/// told too early tells us before the power goes.
 void play::stop_keeper_in_a_sync() {
     const auto& notes = notes_.as<unsynced_page>();
     const auto is_worst = [&] {

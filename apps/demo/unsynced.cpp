@@ -58,7 +58,7 @@ int noting_calls::open(const char* path, int flags, unsigned mode) noexcept {
     if ((flags & O_ACCMODE) == O_WRONLY) flags = (flags & ~O_ACCMODE) | O_RDWR;
     const int descriptor = kernel_calls::open(path, flags, mode);
     const std::string_view name(path);
-    if (descriptor >= 0 && name.starts_with(folder_)) open_[descriptor] = name;
+    if (descriptor >= 0 && name.starts_with(folder_ + '/')) open_[descriptor] = name;
     return descriptor;
 }
 
