@@ -38,14 +38,17 @@ result<ledger> lay_ledger(shm::region& where) {
 struct world::parts {
     std::string directory;
     io::kernel_calls linux_calls;
-    io::file_system files;
+    io::kernel_calls& calls;
+    io::file_system files;  ///< The keeper's, from whatever thread.
     std::unique_ptr<shm::region> region;
     std::unique_ptr<io::keeper> keeper;
     std::optional<ledger> books;
     opening how;
 
-    parts(std::string where, io::kernel_calls* calls)
-        : directory(std::move(where)), files(calls != nullptr ? *calls : linux_calls) {}
+    parts(std::string where, io::kernel_calls* given)
+        : directory(std::move(where)),
+          calls(given != nullptr ? *given : linux_calls),
+          files(calls) {}
 };
 
 void world::create(const std::string& directory) {
@@ -155,7 +158,8 @@ verdict world::verify(session& by) {
     if (shm::load(where.header().counters.garbled) != 0) {
         out.problems.emplace_back("the region has met garbled structures since it was made");
     }
-    for (auto& each : io::check_journal(parts_->files, parts_->directory, out.durable_lsn)) {
+    io::file_system files(parts_->calls);  // Of its own: a keeper may be at work in another thread.
+    for (auto& each : io::check_journal(files, parts_->directory, out.durable_lsn)) {
         out.problems.push_back(std::move(each));
     }
     out.sound = out.problems.empty();

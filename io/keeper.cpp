@@ -20,6 +20,12 @@ std::span<const std::byte> ring_bytes(const shm::region& where, std::uint64_t fr
     return {where.at<std::byte>(g.ring_at + (from & (g.ring_bytes - 1))), bytes};
 }
 
+/// A region that outlived a recovery, e.g. because its file was deleted, must not write any more.
+result<> check_incarnation(const manifest& promised, const shm::region& where) noexcept {
+    if (promised.incarnation() != where.geometry().incarnation) return errc::lease_lost;
+    return {};
+}
+
 }  // namespace
 
 keeper::keeper(file_system& files, std::string directory, keeper_options options)
@@ -35,9 +41,7 @@ void keeper::rest() noexcept { lease_.give_back(); }
 result<> keeper::open_journal(shm::region& where) {
     writer_.reset();
     manifest_ = PERDURE_TRY(manifest::open(*files_, directory_, open_mode::read_write, found_));
-    // A region that outlived a recovery, e.g. because its file was deleted, must not write any
-    // more.
-    if (manifest_->incarnation() != where.geometry().incarnation) return errc::lease_lost;
+    PERDURE_TRY(check_incarnation(*manifest_, where));
     auto& mark = where.header().keeper;
     PERDURE_CRASH_POINT("keeper.epoch");
     epoch_ = shm::word(mark.epoch).fetch_add(1) + 1;
@@ -50,6 +54,11 @@ result<> keeper::open_journal(shm::region& where) {
     };
     writer_ = PERDURE_TRY(journal_writer::open(*files_, *manifest_, options, found_));
     return {};
+}
+
+result<> keeper::is_newest(shm::region& where) {
+    const auto now = PERDURE_TRY(manifest::open(*files_, directory_, open_mode::read, found_));
+    return check_incarnation(now, where);
 }
 
 /// The journal may be ahead of the durable mark by what the last keeper wrote and did not announce.
@@ -74,7 +83,13 @@ result<> keeper::take(shm::region& where) {
     PERDURE_TRY(lease_.take());
     if (writer_ != nullptr && !writer_->failed() &&
         shm::load(where.header().keeper.epoch) == epoch_) {
-        return {};  // Nobody was here in between: the journal is as this process left it.
+        // Nobody kept this region in between. But if it lost its name, another one may have.
+        const auto newest = is_newest(where);
+        if (!newest) {
+            writer_.reset();
+            lease_.give_back();
+        }
+        return newest;  // The journal is as this process left it.
     }
     auto opened = open_journal(where);
     if (opened) opened = agree(where);
@@ -119,7 +134,8 @@ result<> keeper::freeze(shm::region& where, errc cause) noexcept {
     }
     writer_.reset();
     lease_.give_back();
-    return cause;
+    const bool is_named = cause == errc::lease_lost || cause == errc::garbled;
+    return is_named ? cause : errc::durability_lost;  // Its cause stands in the mark.
 }
 
 /// End of what is whole behind the head: up to a round's bytes, and not past a CLAIMED record.
@@ -205,15 +221,19 @@ result<std::uint64_t> keeper::drain_once(shm::region& where) {
 
 result<> keeper::help(shm::region& where) noexcept {
     const std::unique_lock mine(turn_, std::try_to_lock);
-    if (!mine.owns_lock()) return errc::lease_held;
-    if (lease_.is_held()) return errc::lease_held;  // run() is at work in another thread.
+    if (!mine.owns_lock()) return errc::lease_held;  // Another thread is at it, or run() is.
     PERDURE_TRY(take(where));
-    for (;;) {
-        const auto drained = drain_once(where);
-        if (!drained) return drained.error();
-        if (*drained == 0) break;
-    }
+    PERDURE_TRY(drain_rest(where));
     rest();
+    return {};
+}
+
+/// Drains what is in the ring now, and not what others commit meanwhile: that may never end.
+result<> keeper::drain_rest(shm::region& where) {
+    const std::uint64_t goal = shm::load(where.header().producer.tail);
+    while (shm::load(where.header().head.value) < goal) {
+        if (PERDURE_TRY(drain_once(where)) == 0) break;
+    }
     return {};
 }
 
@@ -237,13 +257,17 @@ void keeper::idle(shm::region& where) noexcept {
 result<> keeper::run(shm::region& where, const std::function<bool()>& stop) {
     auto self = shm::participant::join(where);
     if (!self) return self.error();
+    std::unique_lock mine(turn_, std::defer_lock);  // Or help() would share what take() holds.
     while (!stop()) {
-        const auto taken = take(where);
-        if (taken) break;
-        if (taken.error() != errc::lease_held) return taken.error();
+        if (mine.try_lock()) {
+            const auto taken = take(where);
+            if (taken) break;
+            if (taken.error() != errc::lease_held) return taken.error();
+            mine.unlock();
+        }
         ::usleep(static_cast<useconds_t>(std::chrono::microseconds(standby_pause).count()));
     }
-    if (!lease_.is_held()) return {};
+    if (!mine.owns_lock()) return {};
     auto& mark = where.header().keeper;
     shm::put(mark.pid, static_cast<std::uint32_t>(::getpid()));
     shm::step(mark.slot, self->owner());
@@ -262,11 +286,7 @@ result<> keeper::run(shm::region& where, const std::function<bool()>& stop) {
         }
         if (*drained == 0) idle(where);
     }
-    while (ended) {  // What has been committed by now goes along.
-        const auto drained = drain_once(where);
-        if (!drained) ended = drained.error();
-        if (!drained || *drained == 0) break;
-    }
+    if (ended) ended = drain_rest(where);  // What has been committed by now goes along.
     if (shm::load(mark.slot) == self->owner()) shm::step(mark.slot, 0);
     rest();
     return ended;

@@ -57,14 +57,16 @@ class keeper final : public shm::drain {
 
   private:
     result<> open_journal(shm::region& where);
+    result<> is_newest(shm::region& where);
     result<> agree(shm::region& where);
+    result<> drain_rest(shm::region& where);
     result<> freeze(shm::region& where, errc cause) noexcept;
     result<std::uint64_t> write_out(shm::region& where, std::uint64_t end, std::uint64_t first_lsn);
     result<std::uint64_t> ready_end(shm::region& where, std::uint64_t& first_lsn);
     void publish(shm::region& where, std::uint64_t lsn) noexcept;
     void idle(shm::region& where) noexcept;
 
-    std::mutex turn_;  // help() comes from any thread.
+    std::mutex turn_;  // Of help(), which comes from any thread, and of run().
     file_system* files_;
     std::string directory_;
     keeper_options options_;
