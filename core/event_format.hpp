@@ -24,6 +24,7 @@ struct account_words {
     std::uint64_t high;
     std::uint64_t low;
 };
+static_assert(shm::mapped<account_words> && sizeof(account_words) == 16);
 
 struct asset_created_v1 {
     std::array<char, 16> code;

@@ -2,8 +2,9 @@
 //
 // Assets, accounts, balances, and the postings that move value between them.
 //
-// Promise     Per asset, the sum of all balances is minted - burned at every commit; the engine checks
-//             it from the transaction's own differences (schema fields `adds` and `subtracts`).
+// Promise     Per asset, the sum of all balances is minted - burned at every commit; the engine
+//             checks it from the transaction's own differences (schema fields `adds` and
+//             `subtracts`).
 // Death       Each operation is a part of a transaction: whole or not at all.
 // Threads     A ledger may be shared by threads; each brings its own transaction.
 // Invariants  L1 no available or held amount is negative.
@@ -11,10 +12,10 @@
 // Format      event_format.hpp, docs/formats/tables.md
 #pragma once
 
+#include <optional>
 #include <perdure/core/amount.hpp>
 #include <perdure/core/event_format.hpp>
 #include <perdure/core/id.hpp>
-#include <optional>
 #include <perdure/shm/session.hpp>
 
 namespace perdure {
@@ -88,11 +89,13 @@ class ledger {
     result<asset_id> create_asset(tx& by, std::string_view code, std::uint32_t scale,
                                   account_id authority) const noexcept;
     /// Errors: exists.
-    result<account_id> open_account(tx& by, std::string_view name, account_kind kind) const noexcept;
+    result<account_id> open_account(tx& by, std::string_view name,
+                                    account_kind kind) const noexcept;
     result<account_id> open_account(tx& by, account_id number, account_kind kind) const noexcept;
 
     /// Moves `value` from source to target; the target's balance row is made if it has none.
-    /// Errors: bad_amount, same_account, unknown_account, unknown_asset, insufficient_funds, overflow.
+    /// Errors: bad_amount, same_account, unknown_account, unknown_asset, insufficient_funds,
+    /// overflow.
     result<> transfer(tx& by, account_id source, account_id target, asset_id asset, amount value,
                       transfer_note note = {}) const noexcept;
 
@@ -104,8 +107,8 @@ class ledger {
         by.ahead().expect(by.where(), tables_.balances, key_of(target, asset));
     }
 
-    /// Value comes into the world, or leaves it. Errors: not_authorised, bad_amount, unknown_account,
-    /// unknown_asset, insufficient_funds, overflow.
+    /// Value comes into the world, or leaves it. Errors: not_authorised, bad_amount,
+    /// unknown_account, unknown_asset, insufficient_funds, overflow.
     result<> mint(tx& by, account_id authority, account_id to, asset_id asset, amount value,
                   std::uint32_t reason = 0) const noexcept;
     result<> burn(tx& by, account_id authority, account_id from, asset_id asset, amount value,
@@ -114,7 +117,8 @@ class ledger {
     /// The commit under this key has been made before: its receipt. Else the key is taken, and its
     /// commit is the transaction's. Use: `if (auto before = ...; *before) return {}`.
     /// Errors: as shm::insert_key.
-    result<std::optional<shm::receipt>> once(tx& by, const shm::transaction_key& key) const noexcept;
+    result<std::optional<shm::receipt>> once(tx& by,
+                                             const shm::transaction_key& key) const noexcept;
 
     /// Errors: unknown_account, unknown_asset; an account without a row for the asset has 0.
     template <shm::row_source Source>

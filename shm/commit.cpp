@@ -30,8 +30,8 @@ std::uint32_t group_in(const std::byte* row, const balance_rule& rule) noexcept 
     return group;
 }
 
-/// The row as the journal sees it: its header, and zeros behind. A row is never both freed and taken in
-/// one step, so one buffer serves before and after.
+/// The row as the journal sees it: its header, and zeros behind. A row is never both freed and
+/// taken in one step, so one buffer serves before and after.
 const std::uint64_t* logical_image(const std::uint64_t* row, std::uint32_t words,
                                    std::span<std::uint64_t> buffer) noexcept {
     constexpr std::uint32_t header_words = sizeof(row_header) / 8;
@@ -44,8 +44,8 @@ const std::uint64_t* logical_image(const std::uint64_t* row, std::uint32_t words
 class group_sums {
   public:
     void add(std::uint32_t group, std::uint64_t is, std::uint64_t was, int sign) {
-        const auto gained = static_cast<__int128>(static_cast<std::int64_t>(is)) -
-                            static_cast<std::int64_t>(was);
+        const auto gained =
+            static_cast<__int128>(static_cast<std::int64_t>(is)) - static_cast<std::int64_t>(was);
         *place(group) += sign > 0 ? gained : -gained;
     }
     [[nodiscard]] bool is_zero() const noexcept {
@@ -175,7 +175,8 @@ result<> transaction::build_record() noexcept {
 void transaction::write_back() noexcept {
     for (const auto& each : entries_) {
         PERDURE_CRASH_POINT("commit.store");
-        const std::uint32_t skip = each.table != 0 ? sizeof(std::uint64_t) : 0;  // The LSN: stamp().
+        const std::uint32_t skip =
+            each.table != 0 ? sizeof(std::uint64_t) : 0;  // The LSN: stamp().
         copy_in(where_->at<std::byte>(each.at + skip), copy_of(each) + skip, each.bytes - skip);
     }
     if (planted(bug::store_before_undo)) step(slot_->undo_used, undo_used_);
@@ -209,13 +210,14 @@ result<> transaction::lock_ring() noexcept {
         if (seen == 0 && word(lock).compare_exchange_strong(seen, self_->owner())) break;
         where_->waits().pause();
         if (turn % 256 != 255 || seen == 0) continue;
-        // Its holder waits for nothing, so waiting here cannot close a circle; dead, it is repaired.
+        // Its holder waits for nothing, so waiting here cannot close a circle; dead, it is
+        // repaired.
         if (seen > where_->geometry().slot_count) return errc::garbled;
         if (try_repair(*where_, static_cast<std::uint32_t>(seen - 1)) == life::unusable) {
             return errc::garbled;
         }
-        where_->waits().wait(low_half(lock),
-                             static_cast<std::uint32_t>(seen), std::chrono::microseconds(50));
+        where_->waits().wait(low_half(lock), static_cast<std::uint32_t>(seen),
+                             std::chrono::microseconds(50));
     }
     if (first && !planted(bug::gate_ignored) && !gate_lets(*where_, self_->owner())) {
         PERDURE_CRASH_POINT("commit.ring_unlock");

@@ -29,7 +29,8 @@ constexpr std::uint64_t page_magic_of(std::uint32_t rows_per_page) noexcept {
 }
 
 /// Region offset of the row, 0 when the table has none of that number.
-[[gnu::always_inline]] inline std::uint64_t locate(const region& where, std::uint32_t table, std::uint64_t row) noexcept {
+[[gnu::always_inline]] inline std::uint64_t locate(const region& where, std::uint32_t table,
+                                                   std::uint64_t row) noexcept {
     const auto& d = where.descriptor(table);
     const std::uint64_t page = page_of_row(d, row);
     const std::uint64_t extent = page / extent_pages;
@@ -38,14 +39,16 @@ constexpr std::uint64_t page_magic_of(std::uint32_t rows_per_page) noexcept {
     const std::uint64_t root = std::uint64_t{peek(d.root_page)} * page_bytes;
     // Page 0 is never handed out; `last` is where the last committed page begins.
     if (row >= 1ULL << 48 || extent >= directory_fan * directory_fan || root - 1 >= last) return 0;
-    const auto* pages = where.base() + where.geometry().pages_at;
+    const auto* pages = where.start() + where.geometry().pages_at;
     const std::uint64_t leaf =
-        std::uint64_t{peek(reinterpret_cast<const std::uint32_t*>(
-            pages + root)[extent / directory_fan])} * page_bytes;
+        std::uint64_t{
+            peek(reinterpret_cast<const std::uint32_t*>(pages + root)[extent / directory_fan])} *
+        page_bytes;
     if (leaf - 1 >= last) return 0;
     const std::uint64_t first =
-        std::uint64_t{peek(reinterpret_cast<const std::uint32_t*>(
-            pages + leaf)[extent % directory_fan])} * page_bytes;
+        std::uint64_t{
+            peek(reinterpret_cast<const std::uint32_t*>(pages + leaf)[extent % directory_fan])} *
+        page_bytes;
     const std::uint64_t at = first + page % extent_pages * page_bytes;
     if (first == 0 || at > last) return 0;
     return where.geometry().pages_at + at + (row - page * d.rows_per_page) * d.row_bytes;

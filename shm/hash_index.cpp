@@ -11,17 +11,13 @@ constexpr std::uint64_t row_mask = (1ULL << 48) - 1;
 // Of ten buckets' 70 places: at half load one key in twenty lies in an overflow bucket, at 70 % one
 // in four, and each costs a cache miss (perf/transfer).
 constexpr std::uint64_t entries_in_ten = 36;
-constexpr int chain_max = 64;                     // A longer chain is a garbled one.
+constexpr int chain_max = 64;  // A longer chain is a garbled one.
 
-constexpr std::uint64_t tag_of(std::uint64_t hash) noexcept {
-    return hash & ~row_mask;
-}
+constexpr std::uint64_t tag_of(std::uint64_t hash) noexcept { return hash & ~row_mask; }
 constexpr std::uint64_t entry_of(std::uint64_t hash, std::uint64_t row) noexcept {
     return tag_of(hash) | (row + 1);
 }
-constexpr std::uint64_t row_in(std::uint64_t entry) noexcept {
-    return (entry & row_mask) - 1;
-}
+constexpr std::uint64_t row_in(std::uint64_t entry) noexcept { return (entry & row_mask) - 1; }
 
 /// Bucket of a hash while there are `count` of them.
 constexpr std::uint64_t bucket_of(std::uint64_t hash, std::uint64_t count) noexcept {
@@ -100,8 +96,8 @@ result<chain> edit_chain(transaction& tx, index_tables tables, std::uint64_t num
     std::uint64_t at = locate(where, tables.buckets, number);
     for (;;) {
         if (at == 0 || out.count == chain_max) return errc::garbled;
-        auto* link = reinterpret_cast<bucket*>(
-            PERDURE_TRY(tx.edit_words(at, sizeof(bucket), out.stripe)));
+        auto* link =
+            reinterpret_cast<bucket*>(PERDURE_TRY(tx.edit_words(at, sizeof(bucket), out.stripe)));
         out.links[static_cast<std::size_t>(out.count++)] = link;
         if (link->overflow == 0) return out;
         at = locate(where, tables.overflow, link->overflow - 1);
@@ -133,8 +129,8 @@ result<> put_entry(transaction& tx, index_tables tables, chain& into,
     if (into.count == chain_max) return errc::region_full;
     const std::uint64_t row = PERDURE_TRY(take_number(tx, tables.overflow));
     const std::uint64_t at = locate(tx.where(), tables.overflow, row);
-    auto* added = reinterpret_cast<bucket*>(
-        PERDURE_TRY(tx.edit_words(at, sizeof(bucket), into.stripe)));
+    auto* added =
+        reinterpret_cast<bucket*>(PERDURE_TRY(tx.edit_words(at, sizeof(bucket), into.stripe)));
     *added = {};
     added->entries[0] = entry;
     into.links[static_cast<std::size_t>(into.count - 1)]->overflow =
@@ -243,8 +239,8 @@ result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key
             copies[i] = PERDURE_TRY(tx.edit_at(table, rows[i], places[i], *shape));
             if (is_it(copies[i], i)) continue;
         }
-        // Not in the first bucket, or another key's row with the same tag (locked for nothing, which
-        // happens once in ten thousand): the index is asked properly.
+        // Not in the first bucket, or another key's row with the same tag (locked for nothing,
+        // which happens once in ten thousand): the index is asked properly.
         const std::uint64_t row = PERDURE_TRY(find_row(tx, table, keys[i]));
         copies[i] = PERDURE_TRY(tx.edit(table, row));
         if (!is_it(copies[i], i)) return tx.lost_row();
@@ -372,12 +368,13 @@ result<> load_key(region& where, std::uint32_t table, std::uint64_t row,
                   std::uint64_t& overflow_rows) noexcept {
     const auto tables = PERDURE_TRY(tables_of(where, table));
     row_key key;
-    std::memcpy(&key, where.at<std::byte>(locate(where, table, row) + where.descriptor(table).key_at),
+    std::memcpy(&key,
+                where.at<std::byte>(locate(where, table, row) + where.descriptor(table).key_at),
                 sizeof key);
     const std::uint64_t hash = hash_of(key);
     view alone(where);
-    std::uint64_t at = locate(where, tables.buckets,
-                              bucket_of(hash, where.descriptor(tables.buckets).row_high));
+    std::uint64_t at =
+        locate(where, tables.buckets, bucket_of(hash, where.descriptor(tables.buckets).row_high));
     for (int links = 0; at != 0 && links < chain_max; ++links) {
         auto& link = *where.at<bucket>(at);
         if (match(alone, table, link, hash, key) != ~0ULL) return errc::exists;

@@ -5,8 +5,10 @@
 // Promise     A key stands in it once. The table of buckets grows one bucket at a time.
 // Death       Every change goes through the transaction's door, a split included.
 // Threads     As transaction.hpp says; find() runs beside writers.
-// Invariants  H1 an entry's row is live and has the key, except under the stripe of who is changing it.
-//             H2 bucket b of level L holds exactly the keys whose hash ends in b's L bits; a reader that
+// Invariants  H1 an entry's row is live and has the key, except under the stripe of who is changing
+//             it.
+//             H2 bucket b of level L holds exactly the keys whose hash ends in b's L bits; a reader
+//             that
 //                came by an old bucket count sees the level and looks again.
 // Format      region_format.hpp (bucket), docs/formats/region.md#buckets
 #pragma once
@@ -59,8 +61,8 @@ class view {
     reads reads_;
 };
 
-/// Row of the live entry with that key; an absent key is noted, so that a commit notices when it comes.
-/// Errors: not_found, unknown_table, conflict.
+/// Row of the live entry with that key; an absent key is noted, so that a commit notices when it
+/// comes. Errors: not_found, unknown_table, conflict.
 template <row_source Source>
 result<std::uint64_t> find_row(Source& source, std::uint32_t table, const row_key& key) noexcept;
 
@@ -81,15 +83,15 @@ result<Row> get_key(Source& source, std::uint32_t table, const row_key& key) noe
     return errc::conflict;
 }
 
-/// Private copies of the rows with those keys, in the keys' order: their memory is fetched in one go.
-/// Errors: not_found when any is missing, as transaction::edit.
+/// Private copies of the rows with those keys, in the keys' order: their memory is fetched in one
+/// go. Errors: not_found when any is missing, as transaction::edit.
 result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key> keys,
                    std::span<std::byte*> copies) noexcept;
 
 inline constexpr std::size_t edit_keys_max = 16;
 
-/// Keys that will be edited soon: fetches their memory ahead, so that the transaction meets no cache
-/// miss. A hint: wrong ones cost a little time, forgotten ones nothing.
+/// Keys that will be edited soon: fetches their memory ahead, so that the transaction meets no
+/// cache miss. A hint: wrong ones cost a little time, forgotten ones nothing.
 class foresight {
   public:
     /// Fetches the key's bucket, and the row of the key that was named `lead` calls before.

@@ -2,8 +2,8 @@
 //
 // The one place where a thread waits: a futex, a clock, a short spin.
 //
-// Promise     A wait ends when the word differs from what was expected, somebody woke it, or its time
-//             is up; it may also end early, so callers look again.
+// Promise     A wait ends when the word differs from what was expected, somebody woke it, or its
+//             time is up; it may also end early, so callers look again.
 // Death       A waker may die before it wakes: every wait is a slice, never for ever.
 // Threads     Any. The futexes are process-shared.
 #pragma once
@@ -41,8 +41,8 @@ park& system_park() noexcept;
 /// How long a call may wait until it answers errc::stalled. The clock is read when the first wait
 /// begins, not before: most calls never wait.
 struct deadline {
-    std::uint64_t at_ns = ~0ULL;   ///< Monotonic time, once fixed.
-    std::uint64_t span_ns = 0;     ///< 0: at_ns says it.
+    std::uint64_t at_ns = ~0ULL;  ///< Monotonic time, once fixed.
+    std::uint64_t span_ns = 0;    ///< 0: at_ns says it.
     static constexpr deadline in(std::chrono::nanoseconds span) noexcept {
         return {~0ULL, span.count() <= 0 ? 1U : static_cast<std::uint64_t>(span.count())};
     }

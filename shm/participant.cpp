@@ -29,15 +29,15 @@ result<bool> is_resolved(region& where, std::uint64_t claim) noexcept {
 }
 
 /// Checks one entry that ends at `used`; the answer is its length.
-result<std::uint64_t> entry_before(const region& where, std::uint64_t base,
+result<std::uint64_t> entry_before(const region& where, std::uint64_t area,
                                    std::uint64_t used) noexcept {
     const auto& g = where.geometry();
     if (used < sizeof(undo_entry) + 16 || used % 8 != 0) return errc::garbled;
-    const std::uint64_t length = *where.at<std::uint64_t>(base + used - 8);
+    const std::uint64_t length = *where.at<std::uint64_t>(area + used - 8);
     if (length > used || length < sizeof(undo_entry) + 16 || length % 8 != 0) {
         return errc::garbled;
     }
-    const auto& entry = *where.at<undo_entry>(base + used - length);
+    const auto& entry = *where.at<undo_entry>(area + used - length);
     const auto check = static_cast<std::uint32_t>(entry.at) ^ entry.bytes ^ undo_check;
     const bool sound = entry.check == check && entry.bytes % 8 == 0 && entry.at % 8 == 0 &&
                        length == sizeof(undo_entry) + entry.bytes + 8 &&
@@ -116,7 +116,8 @@ bool is_in_undo(const region& where, std::uint32_t slot) noexcept {
         std::uint64_t used = load(where.slot(i).undo_used);
         if (i == slot || used > where.geometry().undo_bytes) continue;
         while (used > 0) {
-            // A living slot's undo may change under us: each entry is checked, and none of it is ours.
+            // A living slot's undo may change under us: each entry is checked, and none of it is
+            // ours.
             const auto length = entry_before(where, where.undo_at(i), used);
             if (!length) break;
             used -= *length;
@@ -170,15 +171,15 @@ void sweep(region& where) noexcept {
 
 result<> undo_all(region& where, std::uint32_t slot) noexcept {
     auto& control = where.slot(slot);
-    const std::uint64_t base = where.undo_at(slot);
+    const std::uint64_t area = where.undo_at(slot);
     const std::uint64_t all = load(control.undo_used);
     if (all > where.geometry().undo_bytes) return errc::garbled;
     for (std::uint64_t used = all; used > 0;) {  // Look before the first store.
-        used -= PERDURE_TRY(entry_before(where, base, used));
+        used -= PERDURE_TRY(entry_before(where, area, used));
     }
     for (std::uint64_t used = all; used > 0;) {
-        const std::uint64_t length = *where.at<std::uint64_t>(base + used - 8);
-        const auto& entry = *where.at<undo_entry>(base + used - length);
+        const std::uint64_t length = *where.at<std::uint64_t>(area + used - 8);
+        const auto& entry = *where.at<undo_entry>(area + used - length);
         PERDURE_CRASH_POINT("undo.restore");
         copy_in(where.at<std::byte>(entry.at), &entry + 1, entry.bytes);
         used -= length;

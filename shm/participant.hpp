@@ -35,7 +35,7 @@ result<> undo_all(region& where, std::uint32_t slot) noexcept;
 /// Gives back every stripe on the held list that the slot owns, then empties the list.
 void release_held(region& where, std::uint32_t slot, bool raise_version = true) noexcept;
 
-/// Takes the life lock of a slot that nobody sits in, repaired and no longer in anybody's undo; false
+/// Takes the life lock of a slot that nobody sits in, repaired and in nobody's undo any more; false
 /// when it is not to be had now. give_idle() on the same thread ends it.
 bool take_idle(region& where, std::uint32_t slot) noexcept;
 void give_idle(region& where, std::uint32_t slot) noexcept;

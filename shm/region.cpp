@@ -65,39 +65,39 @@ region_geometry plan(const region_options& options) {
 }
 
 /// Writes what a fresh region holds but for the schemas' table and, last, the magic (G2).
-void initialise(std::byte* base, const region_geometry& planned, const region_options& options,
+void initialise(std::byte* start, const region_geometry& planned, const region_options& options,
                 std::uint64_t committed) noexcept {
-    auto& header = *reinterpret_cast<region_header*>(base);
+    auto& header = *reinterpret_cast<region_header*>(start);
     header.geometry = planned;
     header.geometry.crc = geometry_crc(header.geometry);
     header.committed_bytes.value = committed;
     header.page_next.value = 1;
     header.durable.lsn = options.first_lsn - 1;
     for (std::uint32_t i = 0; i < planned.slot_count; ++i) {
-        auto& slot = *reinterpret_cast<slot_control*>(base + planned.slots_at +
-                                                      i * planned.slot_bytes);
+        auto& slot =
+            *reinterpret_cast<slot_control*>(start + planned.slots_at + i * planned.slot_bytes);
         slot.claim = no_claim;
     }
     for (std::uint32_t i = 0; i < table_count; ++i) {
-        auto& table = *reinterpret_cast<table_descriptor*>(base + planned.tables_at +
+        auto& table = *reinterpret_cast<table_descriptor*>(start + planned.tables_at +
                                                            i * sizeof(table_descriptor));
         table.state = static_cast<std::uint32_t>(table_state::empty);
     }
     // Ring position 0 holds the header behind the tail: the first LSN, free.
-    auto& first = *reinterpret_cast<record_header*>(base + planned.ring_at);
+    auto& first = *reinterpret_cast<record_header*>(start + planned.ring_at);
     first = {options.first_lsn, 0, 0, static_cast<std::uint16_t>(record_state::free)};
 }
 
 /// Only legal while nobody else is attached: a persisted or copied image may show locks as held.
-void initialise_locks(std::byte* base, const region_geometry& geometry) noexcept {
+void initialise_locks(std::byte* start, const region_geometry& geometry) noexcept {
     pthread_mutexattr_t kind;
     PERDURE_ASSERT(pthread_mutexattr_init(&kind) == 0);
     PERDURE_ASSERT(pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED) == 0);
     PERDURE_ASSERT(pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST) == 0);
     PERDURE_ASSERT(pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_NORMAL) == 0);
     for (std::uint32_t i = 0; i < geometry.slot_count; ++i) {
-        auto& slot = *reinterpret_cast<slot_control*>(base + geometry.slots_at +
-                                                      i * geometry.slot_bytes);
+        auto& slot =
+            *reinterpret_cast<slot_control*>(start + geometry.slots_at + i * geometry.slot_bytes);
         std::memset(&slot.life, 0, sizeof slot.life);
         auto* lock = reinterpret_cast<pthread_mutex_t*>(&slot.life);
         PERDURE_ASSERT(pthread_mutex_init(lock, &kind) == 0);
@@ -105,15 +105,14 @@ void initialise_locks(std::byte* base, const region_geometry& geometry) noexcept
     pthread_mutexattr_destroy(&kind);
 }
 
-/// A free address at which the file's huge pages are the address space's, nullptr when none is found.
-/// Only a hint: a mapping elsewhere works as well, with smaller pages.
+/// A free address at which the file's huge pages are the address space's, nullptr when none is
+/// found. Only a hint: a mapping elsewhere works as well, with smaller pages.
 void* aligned_place(std::uint64_t bytes) noexcept {
     void* found = ::mmap(nullptr, bytes + huge_page, PROT_NONE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (found == MAP_FAILED) return nullptr;
     ::munmap(found, bytes + huge_page);
-    return reinterpret_cast<void*>(
-        round_up(reinterpret_cast<std::uintptr_t>(found), huge_page));
+    return reinterpret_cast<void*>(round_up(reinterpret_cast<std::uintptr_t>(found), huge_page));
 }
 
 [[noreturn]] void refuse(errc code, const std::string& path, const std::string& cause,
@@ -155,8 +154,8 @@ bool wait_for_share(int file) noexcept {
 
 /// One byte that a fork's child reads as zero.
 volatile std::uint8_t* life_page() {
-    void* page = ::mmap(nullptr, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                        -1, 0);
+    void* page =
+        ::mmap(nullptr, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED || ::madvise(page, page_bytes, MADV_WIPEONFORK) != 0) {
         throw failure(errc::no_memory, "region: no page for the fork sign", "free memory");
     }
@@ -216,8 +215,8 @@ void region::map(access mode, std::uint64_t bytes) {
     adopt(static_cast<std::byte*>(mapping_.get_address()));
 }
 
-void region::adopt(std::byte* base) noexcept {
-    base_ = base;
+void region::adopt(std::byte* start) noexcept {
+    start_ = start;
     geometry_ = header().geometry;
     stripes_ = at<std::uint64_t>(geometry_.stripes_at);
     if (park_ == nullptr) park_ = &system_park();
@@ -241,9 +240,9 @@ region region::create(const std::string& path, const region_options& options) {
         const int error = ::posix_fallocate(made.file_, 0, static_cast<off_t>(committed));
         if (error != 0) refuse_errno(path, "posix_fallocate", error);
         made.map(access::read_write, planned.capacity_bytes);
-        initialise_locks(made.base_, planned);
-        initialise(made.base_, planned, options, committed);
-        made.adopt(made.base_);
+        initialise_locks(made.start_, planned);
+        initialise(made.start_, planned, options, committed);
+        made.adopt(made.start_);
         lay_schemas(made);
         step(made.header().magic, region_magic);
         made.alive_ = life_page();
@@ -292,7 +291,7 @@ region region::attach(const std::string& path, const region_identity& identity, 
     made.map(mode, header.geometry.capacity_bytes);
     made.alive_ = life_page();
     if (alone) {
-        initialise_locks(made.base_, made.geometry_);
+        initialise_locks(made.start_, made.geometry_);
         if (!lock_file(made.file_, F_RDLCK)) refuse_errno(path, "lock", errno);
     }
     return made;
@@ -321,16 +320,14 @@ region region::view(std::span<std::byte> bytes) {
     return made;
 }
 
-region::region(region&& other) noexcept {
-    *this = std::move(other);
-}
+region::region(region&& other) noexcept { *this = std::move(other); }
 
 region& region::operator=(region&& other) noexcept {
     std::swap(path_, other.path_);
     std::swap(file_, other.file_);
     std::swap(mode_, other.mode_);
     mapping_.swap(other.mapping_);
-    std::swap(base_, other.base_);
+    std::swap(start_, other.start_);
     std::swap(stripes_, other.stripes_);
     std::swap(geometry_, other.geometry_);
     std::swap(park_, other.park_);
@@ -348,15 +345,15 @@ result<> region::commit_pages(std::uint64_t end) noexcept {
     auto& committed = header().committed_bytes.value;
     if (needed <= load(committed)) return {};
     if (needed > geometry_.capacity_bytes) return errc::region_full;
-    const std::uint64_t wanted =
-        std::min(geometry_.capacity_bytes, round_up(needed, commit_step));
+    const std::uint64_t wanted = std::min(geometry_.capacity_bytes, round_up(needed, commit_step));
     const std::uint64_t from = load(committed);
-    const int error = ::posix_fallocate(file_, static_cast<off_t>(from),
-                                        static_cast<off_t>(wanted - from));
+    const int error =
+        ::posix_fallocate(file_, static_cast<off_t>(from), static_cast<off_t>(wanted - from));
     if (error != 0) return errc::no_memory;
     // After the memory is there: a death in between commits the same step again (G3).
     std::uint64_t seen = from;
-    while (seen < wanted && !word(committed).compare_exchange_weak(seen, wanted)) {}
+    while (seen < wanted && !word(committed).compare_exchange_weak(seen, wanted)) {
+    }
     return {};
 }
 
@@ -366,13 +363,13 @@ void region::warm() const noexcept {
     // Huge pages even where the tmpfs gives none by itself (Linux 6.1); a random access in 128 MiB
     // takes a quarter less with them (perf/limit). Any other kernel says no, which is fine.
     constexpr int madv_collapse = 25;
-    if (writable()) ::madvise(base_, committed / huge_page * huge_page, madv_collapse);
+    if (writable()) ::madvise(start_, committed / huge_page * huge_page, madv_collapse);
     constexpr int madv_populate_read = 22;
     constexpr int madv_populate_write = 23;
     const int advice = writable() ? madv_populate_write : madv_populate_read;
-    if (::madvise(base_, committed, advice) == 0) return;
+    if (::madvise(start_, committed, advice) == 0) return;
     for (std::uint64_t at = 0; at < committed; at += page_bytes) {
-        sum += peek(*reinterpret_cast<const std::uint64_t*>(base_ + at));
+        sum += peek(*reinterpret_cast<const std::uint64_t*>(start_ + at));
     }
     asm volatile("" : : "r"(sum));
 }

@@ -74,12 +74,12 @@ class region {
 
     template <class T>
     [[nodiscard]] T* at(std::uint64_t offset) const noexcept {
-        return reinterpret_cast<T*>(base_ + offset);
+        return reinterpret_cast<T*>(start_ + offset);
     }
     [[nodiscard]] std::uint64_t offset_of(const void* place) const noexcept {
-        return static_cast<std::uint64_t>(static_cast<const std::byte*>(place) - base_);
+        return static_cast<std::uint64_t>(static_cast<const std::byte*>(place) - start_);
     }
-    [[nodiscard]] std::byte* base() const noexcept { return base_; }
+    [[nodiscard]] std::byte* start() const noexcept { return start_; }
 
     [[nodiscard]] slot_control& slot(std::uint32_t number) const noexcept {
         return *at<slot_control>(geometry_.slots_at + number * geometry_.slot_bytes);
@@ -124,13 +124,13 @@ class region {
   private:
     region() = default;
     void map(access mode, std::uint64_t bytes);
-    void adopt(std::byte* base) noexcept;
+    void adopt(std::byte* start) noexcept;
 
     std::string path_;
     int file_ = -1;
     access mode_ = access::read_write;
     boost::interprocess::mapped_region mapping_;
-    std::byte* base_ = nullptr;
+    std::byte* start_ = nullptr;
     std::uint64_t* stripes_ = nullptr;
     region_geometry geometry_{};
     park* park_ = nullptr;

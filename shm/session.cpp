@@ -10,18 +10,18 @@ constexpr std::chrono::microseconds ring_slice{100};
 
 }  // namespace
 
-result<session> session::join(region& where, drain* helper) {
+result<session> session::join(region& where, drain* hook) {
     auto self = participant::join(where);
     if (!self) return self.error();
-    return session(where, std::move(*self), helper);
+    return session(where, std::move(*self), hook);
 }
 
-session::session(region& where, participant&& self, drain* helper)
+session::session(region& where, participant&& self, drain* hook)
     : where_(&where),
       self_(std::make_unique<participant>(std::move(self))),
       tx_(std::make_unique<transaction>(*self_)),
       view_(where),
-      helper_(helper) {}
+      hook_(hook) {}
 
 session::run_guard::~run_guard() {
     // An exception, a refusal or a conflict: nothing of it stays.
@@ -101,8 +101,8 @@ result<> session::await_ring(deadline until) {
     while (load(where_->header().head.value) == stuck) {
         if (load(where_->header().durable.failed) != 0) return errc::durability_lost;
         if (where_->waits().now_ns() >= until.at_ns) return errc::stalled;
-        if (helper_ != nullptr) {
-            const auto helped = helper_->help(*where_);
+        if (hook_ != nullptr) {
+            const auto helped = hook_->help(*where_);
             if (helped) continue;
             if (helped.error() != errc::lease_held) return helped.error();
         }
@@ -127,8 +127,8 @@ result<> session::wait_durable(const receipt& paid, deadline until) noexcept {
         const auto sitter = load(keeper.slot);
         const bool kept = sitter != 0 && sitter <= where_->geometry().slot_count &&
                           (first || try_repair(*where_, sitter - 1) == life::alive);
-        if (!kept && helper_ != nullptr) {
-            const auto helped = helper_->help(*where_);
+        if (!kept && hook_ != nullptr) {
+            const auto helped = hook_->help(*where_);
             if (helped) continue;
             if (helped.error() != errc::lease_held) return helped.error();
         }

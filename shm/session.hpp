@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A thread's handle: joins, runs closures as transactions until they commit or refuse, reads, waits.
+// A thread's handle: joins, runs closures as transactions until they commit or refuse, reads,
+// waits.
 //
-// Promise     write() commits its closure once, or changes nothing and says why. The closure may run more
-//             than once; it must have no other effects.
+// Promise     write() commits its closure once, or changes nothing and says why. The closure may
+//             run more than once; it must have no other effects.
 // Death       As transaction.hpp: everything or nothing.
 // Threads     The thread that joined. A session inherited through fork() answers errc::forked.
 #pragma once
@@ -26,21 +27,23 @@ class drain {
 class session {
   public:
     /// Errors: no_slot, read_only, forked.
-    static result<session> join(region& where, drain* helper);
+    static result<session> join(region& where, drain* hook);
 
-    /// Runs `closure(transaction&)`, which answers a result, as one transaction. Errors: the closure's own;
-    /// stalled, unbalanced, transaction_too_large, region_full, no_memory, garbled, forked,
-    /// wrong_thread, nested.
+    /// Runs `closure(transaction&)`, which answers a result, as one transaction. Errors: the
+    /// closure's own; stalled, unbalanced, transaction_too_large, region_full, no_memory, garbled,
+    /// forked, wrong_thread, nested.
     template <class Closure>
-    result<receipt> write(Closure&& closure, deadline until = deadline::in(std::chrono::seconds(5)));
+    result<receipt> write(Closure&& closure,
+                          deadline until = deadline::in(std::chrono::seconds(5)));
 
-    /// Runs `closure(view&)`, which answers a result, until everything it read was true at one moment.
+    /// Runs `closure(view&)`, which answers a result, until everything it read was true at one
+    /// moment.
     template <class Closure>
     auto read(Closure&& closure, deadline until = deadline::in(std::chrono::seconds(5)))
         -> decltype(closure(std::declval<view&>()));
 
-    /// Waits until the receipt survives power loss. Errors: stalled, durability_lost, garbled (another
-    /// incarnation's receipt), forked.
+    /// Waits until the receipt survives power loss. Errors: stalled, durability_lost, garbled
+    /// (another incarnation's receipt), forked.
     result<> wait_durable(const receipt& paid, deadline until) noexcept;
 
     /// What this thread's next transactions will touch, if it knows.
@@ -50,7 +53,7 @@ class session {
     [[nodiscard]] participant& self() const noexcept { return *self_; }
 
   private:
-    session(region& where, participant&& self, drain* helper);
+    session(region& where, participant&& self, drain* hook);
 
     result<> may_start() const noexcept;
     /// Does what the last run lacked. Errors: stalled, region_full, no_memory, durability_lost.
@@ -70,7 +73,7 @@ class session {
     std::unique_ptr<participant> self_;
     std::unique_ptr<transaction> tx_;
     view view_;
-    drain* helper_;
+    drain* hook_;
     foresight ahead_;
     bool running_ = false;
 };
@@ -103,8 +106,7 @@ result<receipt> session::write(Closure&& closure, deadline until) {
 }
 
 template <class Closure>
-auto session::read(Closure&& closure, deadline until)
-    -> decltype(closure(std::declval<view&>())) {
+auto session::read(Closure&& closure, deadline until) -> decltype(closure(std::declval<view&>())) {
     if (!where_->owned()) return errc::forked;
     for (int run = 1;; ++run) {
         view_.clear();

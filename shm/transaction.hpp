@@ -2,8 +2,8 @@
 //
 // The one door that stores into a region: edit, get, commit, roll back.
 //
-// Promise     A transaction is visible in whole or not at all, whoever dies where. Its record is in the
-//             ring, in LSN order, before its locks are given back.
+// Promise     A transaction is visible in whole or not at all, whoever dies where. Its record is in
+//             the ring, in LSN order, before its locks are given back.
 // Death       Before the record's state says COMMITTED everything is undone by repair, afterwards
 //             nothing is. The order of stores in commit.cpp is the model's (docs/model/tx.pml).
 // Power loss  A commit survives it once durable_lsn has reached its LSN (io/keeper.hpp).
@@ -43,8 +43,8 @@ class transaction {
   public:
     explicit transaction(participant& self);
 
-    /// A private copy of the row, written back at commit. Valid until commit or roll back; asking again
-    /// answers the same copy. Errors: not_found (no such row was handed out), unknown_table,
+    /// A private copy of the row, written back at commit. Valid until commit or roll back; asking
+    /// again answers the same copy. Errors: not_found (no such row was handed out), unknown_table,
     /// transaction_too_large, conflict.
     result<std::byte*> edit(std::uint32_t table, std::uint64_t row) noexcept;
 
@@ -57,8 +57,8 @@ class transaction {
     result<std::byte*> edit_at(std::uint32_t table, std::uint64_t row, std::uint64_t at,
                                const table_shape& shape) noexcept;
 
-    /// The same for derived words of the region that are no journaled row: directory pages, buckets,
-    /// descriptors. `stripe` no_stripe: words of the caller's own slot.
+    /// The same for derived words of the region that are no journaled row: directory pages,
+    /// buckets, descriptors. `stripe` no_stripe: words of the caller's own slot.
     result<std::byte*> edit_words(std::uint64_t at, std::uint32_t bytes,
                                   std::uint32_t stripe) noexcept;
     static constexpr std::uint32_t no_stripe = ~0U;
@@ -158,8 +158,8 @@ class transaction {
     std::vector<std::byte> copies_;
     std::vector<entry> entries_;
     std::vector<std::uint32_t> places_;  ///< Open addressing over entries_, once they are many.
-    std::vector<std::byte> events_;  ///< The first events_used_ bytes.
-    std::vector<std::byte> record_;  ///< The first record_used_ bytes.
+    std::vector<std::byte> events_;      ///< The first events_used_ bytes.
+    std::vector<std::byte> record_;      ///< The first record_used_ bytes.
     std::vector<table_shape> shapes_;
     std::size_t events_used_ = 0;
     std::size_t record_used_ = 0;

@@ -3,8 +3,8 @@
 // Words that other processes read while we write them: the only way into mapped bytes.
 //
 // Promise     Each access is one untorn load or store of at most eight bytes.
-// Death       `step` stores are seen in program order by whoever looks after our death: SIGKILL keeps
-//             the order of instructions, so only the compiler must be held back, and it is.
+// Death       `step` stores are seen in program order by whoever looks after our death: SIGKILL
+//             keeps the order of instructions, so only the compiler must be held back, and it is.
 // Threads     Any. A release store here pairs with an acquire load of the same word.
 #pragma once
 
@@ -39,9 +39,7 @@ inline void put(T& place, std::type_identity_t<T> value) noexcept {
 }
 
 /// Nothing moves across, as far as the compiler is concerned; costs no instruction.
-inline void step_fence() noexcept {
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-}
+inline void step_fence() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
 /// A protocol step: not before anything above it, not after anything below it.
 template <class T>

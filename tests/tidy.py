@@ -46,6 +46,7 @@ LIMITS = {"file": 400, "header": 250, "function": 70, "line": 100, "parameters":
 # (rule, file): (limit, reason). A ratchet: lower a limit here when the file shrinks.
 EXCEPTIONS = {
     ("function", "shm/error.cpp"): (100, "one case an errc, so that the compiler misses none"),
+    ("parameters", "core/ledger.cpp"): (6, "the transaction, and the five that name a movement"),
 }
 
 SKIPPED = {"build", ".git", ".cache", "__pycache__"}
@@ -208,7 +209,7 @@ def function_sizes(source, _):
         if last - first + 1 > limit("function", source):
             yield source.finding(first, f"a function of {last - first + 1} lines, "
                                         f"{limit('function', source)} allowed")
-        if parameters(head) > limit("parameters", source):
+        if source.folder in PRODUCT and parameters(head) > limit("parameters", source):
             yield source.finding(first, f"{parameters(head)} parameters, "
                                         f"{limit('parameters', source)} allowed")
 

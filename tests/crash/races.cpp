@@ -180,9 +180,9 @@ std::string copy_across_a_roll_back(shared_bytes&) {
     constexpr primitive full{"race", fill_ring, nullptr};  // A full ring makes a commit roll back.
     const bank in = make_ready(where, full, 0);
     const auto row_at = locate(mine, in.accounts, 1);
-    staged.row_page = mine.base() + row_at / page_bytes * page_bytes;
+    staged.row_page = mine.start() + row_at / page_bytes * page_bytes;
     const auto stripe_at = mine.offset_of(&mine.stripe(stripe_of(in.accounts, 1)));
-    staged.stripe_page = mine.base() + stripe_at / page_bytes * page_bytes;
+    staged.stripe_page = mine.start() + stripe_at / page_bytes * page_bytes;
     const auto before = where.at<account_row>(row_at)->balance;
 
     std::thread writer([&] {

@@ -129,6 +129,32 @@ void want_chain_split(session& first, const bank& in) {
     want_split(first, in);
 }
 
+void fill_region(session& first, const bank& in) {
+    {
+        auto second = session::join(first.where(), nullptr).value();
+        must("a row elsewhere", second
+                                    .write([&](transaction& tx) -> result<> {
+                                        PERDURE_TRY(take_row(tx, in.wide));
+                                        return {};
+                                    })
+                                    .has_value());
+    }
+    use_up_wide(first, in);
+    auto large = wide_schema("filler");
+    large.row_bytes = page_bytes;
+    std::uint32_t filler = 0;
+    const auto made = first.write([&](transaction& tx) -> result<> {
+        filler = PERDURE_TRY(create_table(tx, large));
+        return {};
+    });
+    must("filler", made.has_value());
+    result<receipt> grown = made;
+    for (std::uint64_t row = 0; grown; row += extent_pages) {
+        grown = first.write([&](transaction& tx) { return add_pages(tx, filler, row, row + 1); });
+    }
+    must("a full region", grown.error() == errc::region_full);
+}
+
 void wrap_body(session& first, const bank&) {
     turn_ring_to(first, first.where().geometry().ring_bytes - 80);
 }
@@ -164,7 +190,7 @@ void leave_dead_transfer(session& first, const bank& in) {
     const auto bytes = where.geometry().capacity_bytes;
     const pid_t child = ::fork();
     if (child == 0) {
-        auto mine = region::view({where.base(), bytes});
+        auto mine = region::view({where.start(), bytes});
         auto self = participant::join(mine).value();
         transaction tx(self);
         for (const std::uint64_t row : {1U, 2U}) {

@@ -18,6 +18,7 @@ void use_up_accounts(shm::session& first, const bank& in);
 void use_up_wide(shm::session& first, const bank& in);
 void want_split(shm::session& first, const bank& in);
 void want_chain_split(shm::session& first, const bank& in);
+void fill_region(shm::session& first, const bank& in);
 void wrap_body(shm::session& first, const bank& in);
 void wrap_header(shm::session& first, const bank& in);
 void wrap_exactly(shm::session& first, const bank& in);

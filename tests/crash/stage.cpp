@@ -28,7 +28,8 @@ stage::stage(shared_bytes& memory, const primitive& what, unsigned round)
       round_(round),
       where_(fresh(memory)),
       in_(make_ready(where_, what, round)),
-      used_(where_.page_at(where_.header().page_next.value + room_to_grow)),
+      used_(std::min(where_.page_at(where_.header().page_next.value + room_to_grow),
+                     where_.geometry().capacity_bytes)),
       position_(where_.header().producer.tail),
       image_(image_of(where_)),
       first_(take()) {
@@ -46,12 +47,12 @@ std::span<std::byte> stage::bytes() const noexcept {
     return memory_->span().first(crash_options().capacity_bytes);
 }
 
-stage::picture stage::take() const { return {where_.base(), where_.base() + used_}; }
+stage::picture stage::take() const { return {where_.start(), where_.start() + used_}; }
 
 void stage::put_back(const picture& from) {
     for (std::uint64_t at = 0; at < used_; at += page_bytes) {
-        if (std::memcmp(where_.base() + at, from.data() + at, page_bytes) != 0) {
-            std::memcpy(where_.base() + at, from.data() + at, page_bytes);
+        if (std::memcmp(where_.start() + at, from.data() + at, page_bytes) != 0) {
+            std::memcpy(where_.start() + at, from.data() + at, page_bytes);
         }
     }
 }

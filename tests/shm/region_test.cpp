@@ -195,7 +195,7 @@ BOOST_AUTO_TEST_CASE(who_attaches_alone_finds_locks_that_nobody_holds) {
         BOOST_REQUIRE(self.has_value());
         const int file = ::open((in.folder + "/copy").c_str(), O_RDWR | O_CREAT, 0600);
         const auto bytes = made.header().committed_bytes.value;
-        BOOST_REQUIRE(::write(file, made.base(), bytes) == static_cast<ssize_t>(bytes));
+        BOOST_REQUIRE(::write(file, made.start(), bytes) == static_cast<ssize_t>(bytes));
         ::close(file);
     }
     auto copy = region::attach(in.folder + "/copy", ours, shm::access::read_write);
