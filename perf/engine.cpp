@@ -21,6 +21,7 @@ struct entry {
 constexpr entry built_in[] = {
 #if defined(PERDURE_PERF_WITH_PERDURE)
     {"perdure", make_perdure},
+    {"perdure-ahead", make_perdure_ahead},
 #endif
     {"lmdb", make_lmdb},
     {"boost-mutex", make_boost_mutex},

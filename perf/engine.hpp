@@ -78,6 +78,9 @@ class engine {
     /// Touches all memory, so that no page fault falls into the measurement.
     virtual void warm() = 0;
 
+    /// A payment that will come a few payments later, as a server with a queue knows it. A hint.
+    virtual void expect(const payment&) {}
+
     /// False: given up, because somebody held what it needs; nothing has changed.
     virtual bool pay(const payment& what) = 0;
     /// Returns when all of them survive power loss. Only where the plan's level is durable.

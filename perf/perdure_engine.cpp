@@ -28,7 +28,7 @@ account_id id_of(std::uint64_t account) noexcept { return account_id::of(key_of(
 }
 
 template <class T>
-void expect(const result<T>& answer, const char* what) {
+void must(const result<T>& answer, const char* what) {
     if (!answer) refuse(answer.error(), what);
 }
 
@@ -78,6 +78,14 @@ class kept_world {
 
 class perdure_engine final : public engine {
   public:
+    /// With `looks_ahead` it uses what the worker knows of the payments to come.
+    explicit perdure_engine(bool looks_ahead) noexcept : looks_ahead_(looks_ahead) {}
+
+    void expect(const payment& coming) override {
+        if (!looks_ahead_) return;
+        world_->books().expect(*session_, id_of(coming.source), id_of(coming.target), gold_);
+    }
+
     durability_level applied_level() const noexcept override { return durability_level::applied; }
 
     void create(const store_plan& plan) override {
@@ -128,16 +136,16 @@ class perdure_engine final : public engine {
         receipt last;
         for (const payment& one : what) {
             const auto paid = commit(one, shm::deadline::never());
-            expect(paid, "pay");
+            must(paid, "pay");
             last = *paid;
         }
-        expect(world_->wait(*session_, last, durability::durable), "wait until durable");
+        must(world_->wait(*session_, last, durability::durable), "wait until durable");
     }
 
     account_row read(std::uint64_t account) override {
         const auto found = session_->read(
             [&](view& in) { return world_->books().balance(in, id_of(account), gold_); });
-        expect(found, "read");
+        must(found, "read");
         return {*found, 0, {}};
     }
 
@@ -150,7 +158,7 @@ class perdure_engine final : public engine {
                 return {};
             },
             shm::deadline::never());
-        expect(held, "hold");
+        must(held, "hold");
     }
 
     std::int64_t total() override {
@@ -184,7 +192,7 @@ class perdure_engine final : public engine {
     void load(std::uint64_t accounts) {
         const ledger& books = world_->books();
         const account_id treasury = account_id::of("treasury");
-        expect(session_->write([&](tx& by) -> result<> {
+        must(session_->write([&](tx& by) -> result<> {
             PERDURE_TRY(books.open_account(by, "treasury", account_kind::treasury));
             PERDURE_TRY(books.create_asset(by, "gold", 0, treasury));
             return {};
@@ -192,7 +200,7 @@ class perdure_engine final : public engine {
                "make the asset");
         for (std::uint64_t first = 0; first < accounts; first += accounts_a_transaction) {
             const std::uint64_t end = std::min(first + accounts_a_transaction, accounts);
-            expect(session_->write([&](tx& by) -> result<> {
+            must(session_->write([&](tx& by) -> result<> {
                 for (std::uint64_t i = first; i < end; ++i) {
                     PERDURE_TRY(books.open_account(by, id_of(i), account_kind::player));
                     PERDURE_TRY(books.mint(by, treasury, id_of(i), gold_, opening_balance));
@@ -203,6 +211,7 @@ class perdure_engine final : public engine {
         }
     }
 
+    bool looks_ahead_;
     std::string directory_;
     world_options options_;
     std::uint64_t accounts_ = 0;
@@ -214,6 +223,7 @@ class perdure_engine final : public engine {
 
 }  // namespace
 
-std::unique_ptr<engine> make_perdure() { return std::make_unique<perdure_engine>(); }
+std::unique_ptr<engine> make_perdure() { return std::make_unique<perdure_engine>(false); }
+std::unique_ptr<engine> make_perdure_ahead() { return std::make_unique<perdure_engine>(true); }
 
 }  // namespace perdure::perf

@@ -10,5 +10,7 @@
 namespace perdure::perf {
 
 [[nodiscard]] std::unique_ptr<engine> make_perdure();
+/// The same, told of its payments a little before they are made (ledger::expect).
+std::unique_ptr<engine> make_perdure_ahead();
 
 }  // namespace perdure::perf

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <array>
 #include <vector>
 
 namespace perdure::perf {
@@ -18,6 +19,9 @@ namespace {
 /// Prime, so that work done every so many operations (trimming, wrapping) does not hide between
 /// the samples.
 constexpr std::uint64_t sample_stride = 61;
+
+/// Payments a worker knows beforehand; only engines that look ahead care.
+constexpr std::size_t queue_length = 8;
 
 class worker {
   public:
@@ -35,7 +39,7 @@ class worker {
         report_ready();
         while (now() == phase::waiting) doze();
         switch (order.what) {
-            case task::pay: return repeat([&] { return store_->pay(source.next()); });
+            case task::pay: return pay(source);
             case task::read:
                 return repeat([&] {
                     sink_ = store_->read(source.next_account()).balance;
@@ -61,6 +65,20 @@ class worker {
 
     void count(std::uint64_t operations) noexcept {
         mine_.operations.fetch_add(operations, std::memory_order_relaxed);
+    }
+
+    /// The same work for every engine: a queue of payments, each announced when it enters.
+    void pay(payment_source& source) {
+        std::array<payment, queue_length> queue;
+        for (payment& each : queue) each = source.next();
+        std::size_t next = 0;
+        repeat([&] {
+            const payment due = queue[next];
+            queue[next] = source.next();
+            store_->expect(queue[next]);
+            next = (next + 1) % queue_length;
+            return store_->pay(due);
+        });
     }
 
     template <class Operation>
