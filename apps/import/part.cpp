@@ -45,7 +45,8 @@ class importer {
           asset_(asset_id::of(order.asset)),
           treasury_(account_id::of(import_treasury)) {}
 
-    void run() {
+    /// False when it could not come to the end.
+    bool run() {
         csv_reader reader(order_.file);
         reader.next();
         const auto columns = transfer_columns::find(order_.columns, reader);
@@ -53,16 +54,22 @@ class importer {
         for (std::uint64_t index = 0; reader.next(); ++index) {
             if (index % order_.of != order_.place) continue;
             const parsed_line line = parse_line(reader, columns, order_.scale);
-            line.malformed.empty() ? apply(reader.line(), line.transfer) : count(row_.malformed);
+            if (!line.malformed.empty()) {
+                count(row_.malformed);
+            } else if (!apply(reader.line(), line.transfer)) {
+                return false;
+            }
             count(row_.done);
             if (order_.rate == 0) continue;
             std::this_thread::sleep_until(
                 began + std::chrono::nanoseconds((index + 1) * 1'000'000'000 / order_.rate));
         }
+        return true;
     }
 
   private:
-    void apply(std::uint64_t number, const transfer_line& line) {
+    /// False when no more lines can be applied.
+    bool apply(std::uint64_t number, const transfer_line& line) {
         const auto key = key_of_line(identity_, number);
         const bool knows_from = known_.contains(std::string(line.from));
         const bool knows_to = known_.contains(std::string(line.to));
@@ -80,16 +87,15 @@ class importer {
             shm::deadline::in(std::chrono::seconds(60)));
         if (paid) {
             count(before ? row_.already_applied : row_.applied);
-            // The commit is proof that both are there; a line applied earlier may have been refused
-            // its accounts by nobody, but costs nothing to look up again.
+            // This commit is proof that both are there; an earlier one is not looked into.
             if (!before) known_.emplace(line.from), known_.emplace(line.to);
         } else if (is_refusal(paid.error())) {
             refuse(number, paid.error());
         } else {
-            throw failure(paid.error(), order_.file + ": line " + std::to_string(number),
-                          std::string(remedy(paid.error())) +
-                              " Then give the same command again; it goes on");
+            row_.stopped = {number, static_cast<std::uint64_t>(paid.error())};
+            return false;
         }
+        return true;
     }
 
     /// Opens it with the grant, unless it is open: by an earlier line or by another worker.
@@ -124,8 +130,8 @@ class importer {
 int import_part(const part_order& order) {
     const auto page = shared_page::inherit(import_descriptor, sizeof(import_page));
     world in = open_world(order.where);
-    importer(order, in, page.as<import_page>().rows.at(order.place)).run();
-    return exit_done;
+    importer work(order, in, page.as<import_page>().rows.at(order.place));
+    return work.run() ? exit_done : exit_refused;
 }
 
 }  // namespace perdure::apps

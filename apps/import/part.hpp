@@ -27,6 +27,7 @@ struct alignas(64) import_row {
     std::uint64_t refused;
     std::uint64_t malformed;
     std::array<refusal, refusals_max> first_refused;
+    refusal stopped;  ///< What ended the worker before its time; a line of 0: nothing did.
 };
 
 struct import_page {

@@ -144,8 +144,27 @@ std::vector<child> start_workers(const import_order& order, const import_identit
     return made;
 }
 
+/// A worker ended before its lines were applied.
+[[noreturn]] void refuse_end(const import_order& order, std::size_t place,
+                             const import_row::refusal& stopped, int status) {
+    const std::string again =
+        " Then give the same command again: it goes on, and applies no line twice";
+    if (stopped.line != 0) {
+        const auto reason = static_cast<errc>(stopped.reason);
+        throw failure(reason, fmt::format("{}: stopped at line {}", order.file, stopped.line),
+                      std::string(remedy(reason)) + again);
+    }
+    const bool was_killed = WIFSIGNALED(status);
+    throw failure(errc::not_attached,
+                  fmt::format("import worker {}: it {} {}", place,
+                              was_killed ? "was ended by signal" : "gave up, exit code",
+                              was_killed ? WTERMSIG(status) : WEXITSTATUS(status)),
+                  "Look for the reason above, or at who killed it." + again);
+}
+
 /// Until all have ended. Throws failure when one did not end well; the others are stopped then.
-void supervise(std::vector<child>& workers, const import_page& page, progress& bar) {
+void supervise(const import_order& order, std::vector<child>& workers, const import_page& page,
+               progress& bar) {
     for (std::size_t alive = workers.size(); alive > 0;) {
         std::this_thread::sleep_for(milliseconds(1));
         bar.show(totals::of(page).done);
@@ -156,12 +175,7 @@ void supervise(std::vector<child>& workers, const import_page& page, progress& b
             --alive;
             if (WIFEXITED(*status) && WEXITSTATUS(*status) == exit_done) continue;
             bar.end();
-            throw failure(
-                errc::not_attached,
-                fmt::format("import worker {}: ended by {} {} before its lines were applied", place,
-                            WIFSIGNALED(*status) ? "signal" : "exit code",
-                            WIFSIGNALED(*status) ? WTERMSIG(*status) : WEXITSTATUS(*status)),
-                "give the same command again: it goes on, and applies no line twice");
+            refuse_end(order, place, page.rows[place].stopped, *status);
         }
     }
     bar.end();
@@ -199,7 +213,7 @@ int import_transfers(const import_order& order) {
     const auto& rows = page.as<import_page>();
     auto workers = start_workers(order, identity, grant, page);
     progress bar(seen.lines, order.progress_lines);
-    supervise(workers, rows, bar);
+    supervise(order, workers, rows, bar);
 
     // What the command says it has done is safe from here on.
     const condition now = in.status();

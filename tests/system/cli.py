@@ -230,6 +230,29 @@ def import_refuses_what_it_cannot_mean():
         refused(answer, 1, "unit", "--scale 2")
 
 
+def an_import_that_meets_the_capacity_stops_and_goes_on():
+    with rig.Place() as place:
+        tight = ["--set", "region.capacity=64MiB", "--set", "region.slots=8", "--set",
+                 "region.ring=1MiB"]
+        world = made(place, "world", *tight)
+        lines = [f"a{i},b{i},1" for i in range(160_000)]
+        answer = transfers(place, world, lines)
+        refused(answer, 1, "region_full", "region.capacity", "same command")
+        before = verdict(world)
+        rig.claim(before["conserved"], "money is conserved", before)
+        # All of it is durable once somebody kept it; a new region is as large as it is told.
+        keeper = kept(world)
+        rig.wait_until("all is durable",
+                       lambda: verdict(world)["durable_lsn"] == before["last_lsn"])
+        stop(keeper)
+        drop_region(world)
+        answer = transfers(place, world, lines, "--json", "--set", "region.capacity=1GiB")
+        rig.claim(answer.code == 0, "with more capacity it goes on", answer)
+        seen = answer.json()
+        rig.claim(seen["already_applied"] > 0 and
+                  seen["already_applied"] + seen["applied"] == 160_000, "to the end", seen)
+
+
 def a_packed_file_cut_short_is_damage():
     with rig.Place() as place:
         world = made(place)

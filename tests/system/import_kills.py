@@ -30,7 +30,7 @@ def order(world, file, columns, *more):
 
 
 def killed_at(words, lines):
-    """Starts the import, kills its whole group once `lines` are done; how many were, at the kill."""
+    """Starts the import, kills its group once `lines` are done; how many were, at the kill."""
     process = rig.start(*words, "--progress", 1, stdout=subprocess.PIPE,
                         stderr=subprocess.PIPE)
     done = 0
