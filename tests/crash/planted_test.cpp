@@ -24,8 +24,8 @@ struct verdict {
     char words[200];
 };
 
-/// Runs `rig(verdict&)` with the bug planted in a child: what is broken there breaks nothing here, and
-/// an end by an assertion is a catch too.
+/// Runs `rig(verdict&)` with the bug planted in a child: what is broken there breaks nothing here,
+/// and an end by an assertion is a catch too.
 template <class Rig>
 verdict with_bug(bug which, Rig&& rig) {
     shared_bytes memory(sizeof(verdict));
@@ -62,14 +62,13 @@ void run_store_crash(verdict& out) {
     auto& tally = shared_tally();
     count_into(&tally);
     shared_bytes memory(crash_options().capacity_bytes);
-    const crash_limits limits{.stop_at_fault = true, .tally = &tally};
+    const crash_limits limits{.twice_each = 5, .stop_at_fault = true, .tally = &tally};
     for (const auto& what : primitives()) {
-        if (what.name == "inserts of a session") continue;  // The longest, and nothing new in it.
-        crash_counts counts;
-        std::vector<std::string> faults;
-        crash_everywhere(memory, what, 0, limits, counts, faults);
-        out.count += counts.single + counts.nested + counts.twice;
-        if (!faults.empty()) return say(out, faults.front());
+        if (what.joins) continue;  // The longest, and nothing new in them.
+        crash_report report;
+        crash_everywhere(memory, what, 0, limits, report);
+        out.count += report.counts.single + report.counts.nested + report.counts.twice;
+        if (!report.faults.empty()) return say(out, report.faults.front());
     }
 }
 

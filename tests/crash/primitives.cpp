@@ -240,6 +240,15 @@ void session_inserts(actor& by) {
     open_accounts(self, by.in, 600, 603);
 }
 
+void take_idle_rows(actor& by) {
+    auto self = session::join(by.where, nullptr).value();
+    const auto paid = self.write([&](transaction& tx) -> result<> {
+        PERDURE_TRY(take_row(tx, by.in.wide));
+        return {};
+    });
+    must(paid.has_value(), "take a row of an idle slot");
+}
+
 constexpr primitive all[] = {
     {"transfer of two rows", nullptr, transfer_rows},
     {"transfer by key", nullptr, transfer_keys},
@@ -279,6 +288,8 @@ constexpr primitive all[] = {
     {"meeting a dead ring holder", leave_dead_ring_holder, transfer_rows, false},
     {"meeting a dead transfer", leave_dead_transfer, meet_dead_closer, false},
     {"repair of a transfer", leave_dead_transfer, sweep_up},
+    {.name = "rows of an idle slot", .prepare = fill_region, .run = take_idle_rows,
+     .whole = false, .joins = true},
     {.name = "inserts of a session",
      .prepare = use_up_accounts,
      .run = session_inserts,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Claims I1, I2, I8 and I10 over time: workers trade in one region while they are stopped and killed
-// at random. Each commit is acknowledged over a pipe to the parent, which drains the ring and keeps
-// the books: every acknowledged commit is in the journal, the journal replayed is the region.
+// Claims I1, I2, I4, I8 and I10 over time: workers trade in one region while they are stopped and
+// killed at random. Each commit is acknowledged over a pipe to the parent, which drains the ring,
+// keeps the books: each acknowledged commit is in the journal, the journal replayed is the region.
 #define BOOST_TEST_MODULE crash_soak
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -26,8 +26,9 @@ using namespace perdure::tests;
 using clock_type = std::chrono::steady_clock;
 
 constexpr std::size_t worker_count = 4;
-constexpr std::uint64_t accounts = 96;
+constexpr std::uint64_t accounts = 48;
 constexpr std::uint16_t told_by_worker = 5;
+constexpr int wrong_sum = 202;
 
 /// Who committed what: unique for all workers there ever were.
 struct deed {
@@ -41,16 +42,19 @@ struct ack {
     std::uint64_t lsn;
 };
 
+void dawdle(int turns) {
+    for (int i = 0; i < turns; ++i) system_park().pause();
+}
+
 /// Set while a worker is inside somebody's repair; shared with the parent.
 std::uint64_t* repairing = nullptr;
 
 void note_repair(std::string_view point, std::uint64_t) {
-    if (point.starts_with("repair.")) put(*repairing, point == "repair.unlock" ? 0 : 1);
+    if (point.starts_with("repair.")) {
+        put(*repairing, point == "repair.unlock" ? 0 : 1);
+        dawdle(8000);  // A repair takes a microsecond: longer ones are met more often.
+    }
     if (point == "join.slot") put(*repairing, 0);  // A joiner keeps the lock of what it repaired.
-}
-
-void dawdle(int turns) {
-    for (int i = 0; i < turns; ++i) system_park().pause();
 }
 
 result<> one_deed(transaction& tx, const bank& in, std::mt19937_64& random) {
@@ -73,6 +77,18 @@ result<> one_deed(transaction& tx, const bank& in, std::mt19937_64& random) {
     return {};
 }
 
+/// All balances in one view: never anything but zero (I4).
+bool sums_to_zero(session& self, const bank& in) {
+    const auto sum = self.read([&](view& seen) -> result<std::int64_t> {
+        std::int64_t all = 0;
+        for (std::uint64_t i = 0; i < accounts; ++i) {
+            all += PERDURE_TRY(get_key<account_row>(seen, in.accounts, key_of(i))).balance;
+        }
+        return all;
+    });
+    return !sum ? sum.error() == errc::stalled : *sum == 0;
+}
+
 [[noreturn]] void work(const std::string& path, const bank& in, std::uint64_t id, int pipe) {
     be_a_child();
     ::alarm(0);
@@ -82,6 +98,7 @@ result<> one_deed(transaction& tx, const bank& in, std::mt19937_64& random) {
     if (!self) ::_exit(static_cast<int>(self.error()));
     std::mt19937_64 random(id);
     for (std::uint64_t number = 1;; ++number) {
+        if (number % 64 == 0 && !sums_to_zero(*self, in)) ::_exit(wrong_sum);
         const deed done{id, number};
         const auto paid = self->write(
             [&](transaction& tx) -> result<> {
@@ -147,12 +164,7 @@ class soak {
             if (random_() % 4 == 0) {
                 stop_a_while(victim);
             } else {
-                kill(victim);
-                // Others meet the dead at once: this is when a repairer can be met.
-                for (auto more = random_() % 3; more > 0; --more) {
-                    dawdle(static_cast<int>(random_() % 4000));
-                    kill((victim + more) % worker_count);
-                }
+                kill_some(victim);
             }
         }
         finish();
@@ -191,9 +203,11 @@ class soak {
 
     void reaped(std::size_t which, int status) {
         if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return;
+        const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
         note("worker " + std::to_string(which) + " ended by itself, status " +
-             std::to_string(status) + (WIFEXITED(status) ? ": " + std::string(name(
-                 static_cast<errc>(WEXITSTATUS(status)))) : std::string()));
+             std::to_string(status) + ", " +
+             (code == wrong_sum ? "the balances do not sum to zero"
+                                : name(static_cast<errc>(code)).data()));
     }
 
     /// Stopped first: what it was in the middle of is looked at before anybody can repair it.
@@ -202,22 +216,34 @@ class soak {
         int status = 0;
         ::kill(victim, SIGSTOP);
         ::waitpid(victim, &status, WUNTRACED);
-        if (WIFSTOPPED(status)) {
-            for (std::uint32_t i = 0; i < where_.geometry().slot_count; ++i) {
-                const auto& slot = where_.slot(i);
-                if (load(slot.pid) == static_cast<std::uint64_t>(victim) &&
-                    load(slot.undo_used) != 0) {
-                    ++counts.with_undo;
-                }
-            }
-            counts.in_repair +=
-                load(*(reinterpret_cast<std::uint64_t*>(marks_.span().data()) + which));
-            ::kill(victim, SIGKILL);
-            ::waitpid(victim, &status, 0);
+        if (!WIFSTOPPED(status)) return reaped(which, status);
+        for (std::uint32_t i = 0; i < where_.geometry().slot_count; ++i) {
+            const auto& slot = where_.slot(i);
+            const bool its = load(slot.pid) == static_cast<std::uint64_t>(victim);
+            counts.with_undo += its && load(slot.undo_used) != 0 ? 1 : 0;
         }
-        reaped(which, status);
+        const auto* marks = reinterpret_cast<const std::uint64_t*>(marks_.span().data());
+        counts.in_repair += load(marks[which]);
+        ::kill(victim, SIGKILL);
         ++counts.kills;
+    }
+
+    void replace(std::size_t which) {
+        int status = 0;
+        ::waitpid(workers_[which], &status, 0);
+        reaped(which, status);
         spawn(which);
+    }
+
+    /// One death, and perhaps that of others who have met the dead and are repairing it.
+    void kill_some(std::size_t first) {
+        const auto deaths = 1 + random_() % 3;
+        for (std::uint64_t i = 0; i < deaths; ++i) {
+            kill((first + i) % worker_count);
+            const auto end = clock_type::now() + std::chrono::microseconds(random_() % 1500);
+            while (i + 1 < deaths && clock_type::now() < end) dawdle(20);
+        }
+        for (std::uint64_t i = 0; i < deaths; ++i) replace((first + i) % worker_count);
     }
 
     void stop_a_while(std::size_t which) {
@@ -233,8 +259,13 @@ class soak {
         const auto head = load(where_.header().head.value);
         note(drain_ring(where_, journal_));
         for (const auto& record : journal_) enter(record);
-        // At CLAIMED its claimer's life lock is asked; so is everybody's, ten times a second or more.
-        if (load(where_.header().head.value) == head) sweep(where_);
+        // At CLAIMED its claimer is asked, but not so often that workers meet no dead.
+        const auto now = clock_type::now();
+        const bool stuck = load(where_.header().head.value) == head;
+        if (stuck && now > swept_ + std::chrono::milliseconds(20)) {
+            sweep(where_);
+            swept_ = now;
+        }
         ack told{};
         while (::read(pipe_[0], &told, sizeof told) == sizeof told) acks_.push_back(told);
         while (!acks_.empty() && acks_.front().lsn <= drained_) {
@@ -287,7 +318,7 @@ class soak {
             reaped(i, status);
         }
         sweep(where_);
-        for (int turn = 0; turn < 3; ++turn) keep_books();
+        keep_books();
         if (!acks_.empty()) note("an acknowledged commit was never drained");
         // Each worker may have died once between its commit and its word about it.
         if (unacknowledged_.size() > spawned_) note("more commits than anybody made");
@@ -303,6 +334,7 @@ class soak {
     row_image image_;
     std::array<int, 2> pipe_{};
     std::array<pid_t, worker_count> workers_{};
+    clock_type::time_point swept_{};
     std::uint64_t spawned_ = 0;
     std::uint64_t drained_ = 0;
     std::vector<record_bytes> journal_;

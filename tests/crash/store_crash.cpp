@@ -102,10 +102,10 @@ void perform(stage& on, region& where, std::uint64_t k) {
 }
 
 void crash_everywhere(shared_bytes& memory, const primitive& what, unsigned round,
-                      const crash_limits& limits, crash_counts& counts,
-                      std::vector<std::string>& faults) {
+                      const crash_limits& limits, crash_report& report) {
     stage on(memory, what, round);
-    chain_of_deaths deaths{on, limits, counts, faults};
+    auto& counts = report.counts;
+    chain_of_deaths deaths{on, limits, counts, report.faults};
     // Entering is over before the first store is numbered: what it passes is not counted.
     std::uint64_t entering = 0;
     if (!what.joins) {

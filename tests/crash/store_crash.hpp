@@ -19,6 +19,11 @@ struct crash_counts {
     std::uint64_t points = 0;
 };
 
+struct crash_report {
+    crash_counts counts;
+    std::vector<std::string> faults;  ///< In words, with how to see them again.
+};
+
 struct crash_limits {
     unsigned rounds = 1;
     unsigned nested_each = 1;  ///< Every how-manieth death is repaired by somebody who dies.
@@ -28,11 +33,9 @@ struct crash_limits {
     shm::crash_tally* tally = nullptr;
 };
 
-/// Takes one primitive through all its deaths. Faults are appended in words with how to see them
-/// again.
+/// Takes one primitive through all its deaths.
 void crash_everywhere(shared_bytes& memory, const primitive& what, unsigned round,
-                      const crash_limits& limits, crash_counts& counts,
-                      std::vector<std::string>& faults);
+                      const crash_limits& limits, crash_report& report);
 
 /// A tally that children share.
 shm::crash_tally& shared_tally();

@@ -56,15 +56,16 @@ BOOST_AUTO_TEST_CASE(whoever_dies_where_the_state_is_the_one_before_or_after) {
     std::vector<std::string> faults;
     for (unsigned round = 0; round < limits.rounds; ++round) {
         for (const auto& what : primitives()) {
-            crash_counts counts;
-            const auto before = faults.size();
-            crash_everywhere(memory, what, round, limits, counts, faults);
+            crash_report report;
+            crash_everywhere(memory, what, round, limits, report);
+            const auto& counts = report.counts;
             if (!torture || round == 0) {
                 std::printf(
-                    "%-36.*s %4lu stores  %5lu deaths  %6lu in repair  %5lu twice  %zu faults\n",
+                    "%-36.*s %4lu stores  %4lu deaths  %4lu nested  %4lu twice  %zu faults\n",
                     static_cast<int>(what.name.size()), what.name.data(), counts.points,
-                    counts.single, counts.nested, counts.twice, faults.size() - before);
+                    counts.single, counts.nested, counts.twice, report.faults.size());
             }
+            faults.insert(faults.end(), report.faults.begin(), report.faults.end());
             all.points += counts.points;
             all.single += counts.single;
             all.nested += counts.nested;

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Claims of io/keeper.hpp and io/opening.hpp under death: a keeper is killed at every named crash
+// point of io, at the first hit, the second and so on, while another process commits. Then either
+// the next keeper takes over or the region is lost as well: what was acknowledged as durable is
+// there, what is there is a prefix, value is conserved and the world goes on.
+#define BOOST_TEST_MODULE crash_keeper_kills
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <map>
+#include <perdure/shm/crash_point.hpp>
+#include <perdure/tests/core/scene.hpp>
+#include <random>
+#include <regex>
+
+namespace {
+
+using namespace perdure;
+using namespace perdure::tests;
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t players = 8;
+constexpr std::uint64_t deeds_max = 120;
+constexpr shm::deadline moment = shm::deadline::in(std::chrono::milliseconds(20));
+
+enum class circumstance {
+    working,     ///< A keeper keeps up with a committing process.
+    torn_tail,   ///< It finds half a block behind the journal's end.
+    bad_disk,    ///< Its first sync fails.
+    recovering,  ///< It rebuilds the region.
+};
+
+struct death {
+    std::string point;
+    std::uint64_t hit;
+    circumstance when;
+    bool region_lost;  ///< The machine goes down with it.
+};
+
+/// Linux, whose syncs fail once that is asked for.
+struct failing_sync final : io::kernel_calls {
+    bool fails = false;
+    int sync(int descriptor) noexcept override {
+        return fails ? -EIO : io::kernel_calls::sync(descriptor);
+    }
+};
+
+struct deed {
+    std::uint64_t key;
+    receipt paid;
+    bool acknowledged;
+};
+
+/// One world, one death in it, and the judgement.
+class play {
+  public:
+    play(const death& end, shm::crash_tally& tally) : end_(end), tally_(tally) {
+        options_ = where_.options();
+        options_.ring_bytes = 64ULL << 10;
+        if (end.when != circumstance::torn_tail) options_.segment_bytes = 16ULL << 10;
+        make_history();
+        if (end.when == circumstance::recovering) {
+            die_recovering();
+        } else {
+            die_keeping();
+        }
+    }
+
+    [[nodiscard]] bool died() const noexcept { return died_; }
+    [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
+
+  private:
+    void note(const std::string& fault) {
+        if (fault_.empty()) fault_ = fault;
+    }
+    world open() const { return world::open(where_.directory(), options_); }
+
+    /// One transfer under a key; some with so much noise that nothing compresses it.
+    void commit_one(world& in, session& by) {
+        const std::uint64_t key = deeds_.size() + 1;
+        std::array<std::uint64_t, 400> noise{};
+        if (key % 4 == 0) {
+            for (auto& each : noise) each = random_();
+        }
+        const auto paid = by.write(
+            [&](tx& now) -> result<> {
+                PERDURE_TRY(in.books().once(now, {key, 1}));
+                if (key % 4 == 0) now.event(900, 1, std::as_bytes(std::span(noise)));
+                return in.books().transfer(now, player(key % players), player((key + 3) % players),
+                                           gold, 1);
+            },
+            moment);
+        if (paid) {
+            deeds_.push_back({key, *paid, false});
+        } else if (paid.error() != errc::stalled) {
+            note("a commit: " + std::string(name(paid.error())));
+        }
+    }
+
+    void make_history() {
+        auto in = open();
+        auto by = in.join();
+        founded_ = found(in, by, players, 1000);
+        // The first segment is made for less than what stands in the ring when the keeper comes.
+        for (int i = 0; i < 40; ++i) commit_one(in, by);
+        if (end_.when == circumstance::working || end_.when == circumstance::bad_disk) return;
+        for (int i = 0; i < 4; ++i) {
+            for (int each = 0; each < 4; ++each) commit_one(in, by);
+            if (!in.wait(by, deeds_.back().paid, durability::durable)) note("the history");
+        }
+        for (auto& each : deeds_) each.acknowledged = true;
+        if (end_.when == circumstance::torn_tail) tear();
+    }
+
+    /// The front of a block, where the next one would begin.
+    void tear() const {
+        std::string last;
+        for (const auto& each : fs::directory_iterator(where_.directory() + "/journal")) {
+            if (each.path().extension() == ".pj") last = std::max(last, each.path().string());
+        }
+        std::fstream file(last, std::ios::in | std::ios::out | std::ios::binary);
+        std::string bytes(fs::file_size(last), '\0');
+        file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+        const auto used = bytes.find_last_not_of('\0') / 4096 * 4096;
+        file.seekp(static_cast<std::streamoff>(used + 4096));
+        file.write(bytes.data() + used, 100);
+    }
+
+    void begin_to_die() const {
+        shm::count_into(&tally_);
+        shm::arm({.point = end_.point, .hit = end_.hit});
+    }
+
+    void die_keeping() {
+        shared_one<std::atomic<bool>> stop;
+        child keeper([&] {
+            begin_to_die();
+            failing_sync calls;
+            auto options = options_;
+            options.calls = &calls;
+            auto in = world::open(where_.directory(), options);
+            bool asked = false;
+            in.keep([&] {
+                calls.fails = asked && end_.when == circumstance::bad_disk;
+                asked = true;
+                return stop->load();
+            });
+            return 0;
+        });
+        auto in = open();
+        // Nobody here may drain: it is the keeper's turn until it is dead.
+        auto by = session::join(in.region(), nullptr).value();
+        while (deeds_.size() < deeds_max && !keeper.has_ended()) {
+            commit_one(in, by);
+            if (deeds_.size() % 3 == 0) acknowledge(by);
+        }
+        stop->store(true);
+        died_ = ended_by(keeper.wait());
+        acknowledge(by);
+        if (end_.region_lost) return lose_region(in, by);
+        take_over(in, by);
+    }
+
+    bool ended_by(int status) {
+        if (status == 128 + SIGKILL) return true;
+        if (status != 0) note("the keeper ended by itself, status " + std::to_string(status));
+        return false;
+    }
+
+    /// Asks which deeds have survived by now, the last first.
+    void acknowledge(session& by) {
+        if (deeds_.empty() || !by.wait_durable(deeds_.back().paid, moment)) return;
+        for (auto each = deeds_.rbegin(); each != deeds_.rend() && !each->acknowledged; ++each) {
+            each->acknowledged = true;
+        }
+    }
+
+    void take_over(world& in, session& by) {
+        expect_sound(in, by, "after the death");
+        const auto before = in.status().durable_lsn;
+        for (const auto& each : deeds_) {
+            if (each.acknowledged && each.paid.lsn > before) note("the mark went back");
+        }
+        go_on(in, end_.hit % 2 == 0);
+        expect_sound(in, by, "after the next keeper");
+        if (in.status().durable_lsn <= before) note("the mark stands still");
+        for (auto& each : deeds_) each.acknowledged = true;
+        lose_region(in, by);
+    }
+
+    /// The next commit, made durable by who waits or by a keeper.
+    void go_on(world& in, bool by_keeper) {
+        auto helped = in.join();
+        if (by_keeper) {
+            // With a full ring nobody commits until it has been drained.
+            const auto tail = in.status().last_lsn;
+            in.keep([&] { return in.status().durable_lsn >= tail; });
+        }
+        const auto before = deeds_.size();
+        for (int turn = 0; turn < 100 && deeds_.size() == before; ++turn) commit_one(in, helped);
+        if (deeds_.size() == before) return note("the next commit");
+        if (by_keeper) {
+            in.keep([&] { return in.status().durable_lsn >= deeds_.back().paid.lsn; });
+        }
+        const auto settled = in.wait(helped, deeds_.back().paid, durability::durable);
+        if (!settled) note("the next wait: " + std::string(name(settled.error())));
+    }
+
+    void lose_region(world& in, session& by) {
+        const auto path = in.region().path();
+        {
+            const auto gone_world = std::move(in);
+            const auto gone_session = std::move(by);  // Leaves first.
+        }
+        fs::remove(path);
+        judge_recovered();
+    }
+
+    void die_recovering() {
+        where_.delete_region();
+        child opener([&] {
+            begin_to_die();
+            open();
+            return 0;
+        });
+        died_ = ended_by(opener.wait());
+        judge_recovered();
+    }
+
+    void judge_recovered() {
+        auto in = open();
+        auto by = in.join();
+        if (died_ && !in.opened().recovered) note("nothing was recovered");
+        expect_sound(in, by, "recovered");
+        bool gap = false;
+        std::size_t there = 0;
+        for (const auto& each : deeds_) {
+            const auto row = by.read([&](view& seen) {
+                return shm::get_key<key_row>(seen, in.books().numbers().keys, {each.key, 1});
+            });
+            const auto words = "deed " + std::to_string(each.key);
+            if (!row && each.acknowledged) note(words + " was durable and is lost");
+            if (row && gap) note(words + " is there, one before it is not");
+            if (row && row->header.lsn != each.paid.lsn) note(words + " has another LSN");
+            gap = gap || !row;
+            there += row ? 1U : 0U;
+        }
+        deeds_.resize(std::min(there, deeds_.size()));
+        go_on(in, false);
+        expect_sound(in, by, "recovered, and gone on");
+    }
+
+    void expect_sound(world& in, session& by, const std::string& when) {
+        const auto seen = in.verify(by);
+        if (!seen.conserved) note(when + ": value is not conserved");
+        if (!seen.sound) note(when + ": " + seen.problems.front());
+    }
+
+    death end_;
+    shm::crash_tally& tally_;
+    scene where_;
+    world_options options_;
+    std::mt19937_64 random_{5};
+    receipt founded_;
+    std::vector<deed> deeds_;
+    bool died_ = false;
+    std::string fault_;
+};
+
+/// Every crash point that io names, from its source.
+std::vector<std::string> points_of_io() {
+    const char* source = std::getenv("PERDURE_SOURCE");
+    if (source == nullptr) throw std::runtime_error("PERDURE_SOURCE is not set");
+    const std::regex pattern("PERDURE_CRASH_POINT\\(\"([a-z_.]+)\"\\)");
+    std::vector<std::string> points;
+    for (const auto& each : fs::directory_iterator(std::string(source) + "/io")) {
+        if (each.path().extension() != ".cpp") continue;
+        std::ifstream file(each.path());
+        const std::string text(std::istreambuf_iterator<char>(file), {});
+        for (std::sregex_iterator at(text.begin(), text.end(), pattern), end; at != end; ++at) {
+            points.push_back((*at)[1]);
+        }
+    }
+    std::sort(points.begin(), points.end());
+    points.erase(std::unique(points.begin(), points.end()), points.end());
+    return points;
+}
+
+std::vector<circumstance> circumstances_of(const std::string& point) {
+    if (point.starts_with("rebuild.")) return {circumstance::recovering};
+    if (point == "journal.tail_erased") return {circumstance::torn_tail};
+    if (point == "keeper.freeze") return {circumstance::bad_disk};
+    if (point.starts_with("manifest.")) return {circumstance::working, circumstance::recovering};
+    return {circumstance::working};
+}
+
+BOOST_AUTO_TEST_CASE(a_keeper_may_be_killed_anywhere) {
+    const auto& suite = boost::unit_test::framework::master_test_suite();
+    const bool torture = suite.argc > 1 && std::string_view(suite.argv[1]) == "--torture";
+    const std::uint64_t hits_max = torture ? 30 : 3;
+    shared_one<shm::crash_tally> tally;
+    const auto points = points_of_io();
+    BOOST_TEST_REQUIRE(points.size() >= 20U);
+    std::uint64_t deaths = 0;
+    for (const auto& point : points) {
+        std::uint64_t here = 0;
+        for (const auto when : circumstances_of(point)) {
+            // A disk that failed under a keeper that lives on is another test's story.
+            const std::uint64_t most = when == circumstance::bad_disk ? 1 : hits_max;
+            bool goes_on = true;
+            for (std::uint64_t hit = 1; hit <= most && goes_on; ++hit) {
+                for (const bool region_lost : {false, true}) {
+                    const play one({point, hit, when, region_lost}, *tally);
+                    here += one.died() ? 1U : 0U;
+                    goes_on = goes_on && one.died();
+                    BOOST_TEST(one.fault().empty(),
+                               point << ", hit " << hit << (region_lost ? ", region lost" : "")
+                                     << ": " << one.fault());
+                }
+            }
+        }
+        std::printf("%-24s %4lu deaths, %6lu hits\n", point.c_str(), here,
+                    tally->hits_of(point));
+        BOOST_TEST(here != 0U, point << " was never hit");
+        deaths += here;
+    }
+    std::printf("%lu deaths at %zu points\n", deaths, points.size());
+}
+
+}  // namespace
