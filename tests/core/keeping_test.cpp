@@ -121,6 +121,20 @@ BOOST_FIXTURE_TEST_CASE(a_standby_takes_over_when_the_keeper_is_killed_or_stops,
     BOOST_TEST(in.status().keeper_pid == 0U);
 }
 
+BOOST_FIXTURE_TEST_CASE(who_sits_down_in_a_dead_keepers_slot_is_not_taken_for_it, open_scene) {
+    shared_one<std::atomic<bool>> never;
+    child keeper([&] { return keep(*this, *never); });
+    const auto pid = static_cast<std::uint32_t>(keeper.pid());
+    BOOST_TEST_REQUIRE(eventually([&] { return in.status().keeper_pid == pid; }));
+    const auto slot = shm::load(in.region().header().keeper.slot);
+    keeper.kill();
+    auto next = in.join();
+    BOOST_TEST_REQUIRE(next.self().owner() == slot);
+    BOOST_TEST(in.status().keeper_pid == 0U);
+    BOOST_TEST(in.wait(next, pay_some(5), durability::durable).has_value());
+    BOOST_TEST(settle(pay_some(5)).has_value());
+}
+
 BOOST_FIXTURE_TEST_CASE(a_keeper_and_a_waiting_thread_of_one_process_do_not_meet, open_scene) {
     std::atomic<bool> stop = false;
     std::thread waiter([&] {

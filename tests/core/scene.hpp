@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -144,10 +143,16 @@ class child {
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     int wait() {
+        while (!has_ended(0)) {}
+        return answer_;
+    }
+    bool has_ended(int how = WNOHANG) {
         int status = 0;
-        while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {}
-        pid_ = -1;
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        if (pid_ > 0 && ::waitpid(pid_, &status, how) == pid_) {
+            pid_ = -1;
+            answer_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        }
+        return pid_ < 0;
     }
     int kill() {
         ::kill(pid_, SIGKILL);
@@ -156,6 +161,7 @@ class child {
 
   private:
     pid_t pid_;
+    int answer_ = -1;
 };
 
 /// Waits until `holds`, a minute at most; false then.
