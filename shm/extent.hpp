@@ -17,9 +17,9 @@ inline constexpr std::uint32_t directory_fan = page_bytes / sizeof(std::uint32_t
 
 /// Page of the table, counted from its first row, that holds `row`.
 inline std::uint64_t page_of_row(const table_descriptor& table, std::uint64_t row) noexcept {
-    if (table.page_magic == 0) return row;
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(row) * table.page_magic) >>
-                                      64);
+    const std::uint64_t magic = peek(table.page_magic);
+    if (magic == 0) return row;
+    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(row) * magic) >> 64);
 }
 
 /// Exact for every row below 2^48: the magic is rounded up by less than rows_per_page.
@@ -51,7 +51,8 @@ constexpr std::uint64_t page_magic_of(std::uint32_t rows_per_page) noexcept {
         page_bytes;
     const std::uint64_t at = first + page % extent_pages * page_bytes;
     if (first == 0 || at > last) return 0;
-    return where.geometry().pages_at + at + (row - page * d.rows_per_page) * d.row_bytes;
+    return where.geometry().pages_at + at +
+           (row - page * peek(d.rows_per_page)) * peek(d.row_bytes);
 }
 
 /// Fills a descriptor for a table without rows.

@@ -38,9 +38,9 @@ struct index_tables {
 
 result<index_tables> tables_of(const region& where, std::uint32_t table) noexcept {
     if (table == 0 || table >= table_count) return errc::unknown_table;
-    const auto index = where.descriptor(table).index;
+    const auto index = peek(where.descriptor(table).index);
     if (index == 0 || index >= table_count) return errc::unknown_table;
-    const auto overflow = where.descriptor(index).overflow;
+    const auto overflow = peek(where.descriptor(index).overflow);
     if (overflow == 0 || overflow >= table_count) return errc::garbled;
     return index_tables{index, overflow};
 }
@@ -50,7 +50,7 @@ bool has_key(const region& where, std::uint32_t table, std::uint64_t row,
              const row_key& key) noexcept {
     const std::uint64_t at = locate(where, table, row);
     if (at == 0) return false;
-    const auto* place = where.at<std::uint64_t>(at + where.descriptor(table).key_at);
+    const auto* place = where.at<std::uint64_t>(at + peek(where.descriptor(table).key_at));
     return peek(place[0]) == key.high && peek(place[1]) == key.low;
 }
 
@@ -61,7 +61,7 @@ bool has_key_for(Source& source, std::uint32_t table, std::uint64_t row, const r
         const std::uint64_t at = locate(source.where(), table, row);
         const auto* copy = at == 0 ? nullptr : source.edited(at);
         if (copy != nullptr) {
-            const auto key_at = source.where().descriptor(table).key_at;
+            const auto key_at = peek(source.where().descriptor(table).key_at);
             return std::memcmp(copy + key_at, &key, sizeof key) == 0;
         }
     }
@@ -229,7 +229,7 @@ result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key
             break;
         }
     }
-    const std::uint32_t key_at = where.descriptor(table).key_at;
+    const std::uint32_t key_at = peek(where.descriptor(table).key_at);
     const auto is_it = [&](std::byte* copy, std::size_t i) {
         return reinterpret_cast<const row_header*>(copy)->live == 1 &&
                std::memcmp(copy + key_at, &keys[i], sizeof(row_key)) == 0;
@@ -300,7 +300,7 @@ result<taken_row> insert_key(transaction& tx, std::uint32_t table, const row_key
         }
     }
     auto taken = PERDURE_TRY(take_row(tx, table));
-    std::memcpy(taken.copy + tx.where().descriptor(table).key_at, &key, sizeof key);
+    std::memcpy(taken.copy + peek(tx.where().descriptor(table).key_at), &key, sizeof key);
     PERDURE_TRY(put_entry(tx, tables, into, entry_of(hash, taken.row)));
     return taken;
 }
@@ -322,7 +322,7 @@ result<> erase_key(transaction& tx, std::uint32_t table, const row_key& key) noe
 }
 
 bool wants_split(const region& where, std::uint32_t table) noexcept {
-    const auto index = where.descriptor(table).index;
+    const auto index = peek(where.descriptor(table).index);
     if (index == 0 || index >= table_count) return false;
     const auto rows = peek(where.descriptor(table).row_high);
     return rows * 10 > peek(where.descriptor(index).row_high) * entries_in_ten;
@@ -351,7 +351,7 @@ result<> split_bucket(transaction& tx, std::uint32_t table) noexcept {
         entries.fill(0);
     }
     from.links[0]->level = into.links[0]->level = level + 1;
-    const auto key_at = where.descriptor(table).key_at;
+    const auto key_at = peek(where.descriptor(table).key_at);
     for (const auto entry : all) {
         const std::uint64_t at = locate(where, table, row_in(entry));
         if (at == 0) return errc::garbled;

@@ -47,7 +47,9 @@ class view {
     template <mapped Row>
     result<Row> get(std::uint32_t table, std::uint64_t row) noexcept {
         const std::uint64_t at = locate(*where_, table, row);
-        if (at == 0 || where_->descriptor(table).row_bytes != sizeof(Row)) return errc::not_found;
+        if (at == 0 || peek(where_->descriptor(table).row_bytes) != sizeof(Row)) {
+            return errc::not_found;
+        }
         Row copy;
         PERDURE_TRY(get_words(at, sizeof copy, stripe_of(table, row), &copy));
         return copy;
@@ -72,7 +74,7 @@ result<Row> get_key(Source& source, std::uint32_t table, const row_key& key) noe
     for (int turn = 0; turn < 8; ++turn) {
         const std::uint64_t row = PERDURE_TRY(find_row(source, table, key));
         const std::uint64_t at = locate(source.where(), table, row);
-        if (at == 0 || source.where().descriptor(table).row_bytes != sizeof(Row)) {
+        if (at == 0 || peek(source.where().descriptor(table).row_bytes) != sizeof(Row)) {
             return errc::schema_mismatch;
         }
         Row copy;

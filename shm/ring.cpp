@@ -30,7 +30,7 @@ std::uint64_t next_lsn(const region& where) noexcept {
 
 result<ring_claim> claim(region& where, std::uint32_t slot, std::uint32_t bytes) noexcept {
     auto& producer = where.header().producer;
-    PERDURE_ASSERT(producer.lock == slot + 1);
+    PERDURE_ASSERT(peek(producer.lock) == slot + 1);
     const std::uint64_t tail = peek(producer.tail);
     const std::uint64_t head = load(where.header().head.value);
     PERDURE_ASSERT(head <= tail);  // R1
