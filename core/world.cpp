@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <perdure/core/world.hpp>
 #include <perdure/io/audit.hpp>
+#include <perdure/io/config.hpp>
+#include <perdure/io/group.hpp>
 #include <perdure/io/keeper.hpp>
 #include <perdure/io/opening.hpp>
 
@@ -35,6 +37,19 @@ result<ledger> lay_ledger(shm::region& where) {
 
 }  // namespace
 
+world_options options_from(const io::config& config) {
+    world_options options;
+    options.region_directory = config.text("region.directory");
+    options.capacity_bytes = config.number("region.capacity");
+    options.ring_bytes = config.number("region.ring");
+    options.undo_bytes = config.number("region.undo");
+    options.slot_count = static_cast<std::uint32_t>(config.number("region.slots"));
+    options.segment_bytes = config.number("journal.segment");
+    const std::string& group = config.text("access.group");
+    if (!group.empty()) options.group = io::group_named(group);
+    return options;
+}
+
 struct world::parts {
     std::string directory;
     io::kernel_calls linux_calls;
@@ -55,6 +70,13 @@ void world::create(const std::string& directory) {
     io::kernel_calls calls;
     io::file_system files(calls);
     io::create_world(files, directory);
+}
+
+world world::open(const std::string& directory) {
+    io::config config;
+    config.read_file(directory + "/world.toml");
+    config.read_environment();
+    return open(directory, options_from(config));
 }
 
 world world::open(const std::string& directory, const world_options& options) {

@@ -21,6 +21,10 @@
 
 namespace perdure {
 
+namespace io {
+class config;
+}
+
 using shm::receipt;
 using shm::session;
 using shm::view;
@@ -43,6 +47,9 @@ struct world_options {
     shm::access mode = shm::access::read_write;
     io::kernel_calls* calls = nullptr;  ///< How files are reached; nullptr: Linux itself.
 };
+
+/// What a configuration says of a world. Throws failure: bad_setting.
+world_options options_from(const io::config& config);
 
 /// What open() had to do, for people and for status.
 struct opening {
@@ -94,7 +101,10 @@ class world {
   public:
     /// Makes the directory with an empty world. Throws failure: exists, disk_full, io_error.
     static void create(const std::string& directory);
-    static world open(const std::string& directory, const world_options& options = {});
+    /// Opens it as its world.toml and the PERDURE_ variables say.
+    /// Throws failure: bad_setting, missing, damaged, foreign, wrong_format, no_memory, io_error.
+    static world open(const std::string& directory);
+    static world open(const std::string& directory, const world_options& options);
 
     world(world&&) noexcept;
     world& operator=(world&&) noexcept;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <perdure/io/config.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -37,7 +39,7 @@ constexpr std::array all_settings{
             "A group, by name or number, whose members may attach. Empty: the owner alone."},
     setting{"log.level", setting_kind::choice, "info", 0, 0, 0, "trace|debug|info|warn|error|off",
             "The least that is told."},
-    setting{"log.file", setting_kind::text, "", 0, 0, 0, "",
+    setting{"log.file", setting_kind::file_name, "", 0, 0, 0, "",
             "A file in WORLD/log that gets the log too, as JSON lines. Empty: none."},
     setting{"log.rotate_bytes", setting_kind::bytes, "16MiB", 4 * kib, 64 * gib, 1, "",
             "How long log.file may grow before it is renamed and begun again."},
@@ -105,6 +107,10 @@ std::uint64_t checked_number(const setting& key, std::string_view text, const st
 void check_text(const setting& key, std::string_view text, const std::string& origin) {
     if (key.kind == setting_kind::path && !text.empty() && text.front() != '/') {
         refuse_value(key, text, origin, "give an absolute path, or nothing");
+    }
+    if (key.kind == setting_kind::file_name &&
+        (text.find('/') != std::string_view::npos || text == "." || text == "..")) {
+        refuse_value(key, text, origin, "give a name without a folder, or nothing");
     }
     if (key.kind != setting_kind::choice) return;
     std::istringstream choices{std::string(key.choices)};
@@ -198,6 +204,12 @@ void config::read_file(const std::string& path) {
                           ": " + std::string(error.description()),
                       "mend the line; `perdure init` writes a sample");
     }
+}
+
+void config::read_environment() {
+    std::vector<const char*> variables;
+    for (char** each = ::environ; *each != nullptr; ++each) variables.push_back(*each);
+    read_environment(variables);
 }
 
 void config::read_environment(std::span<const char* const> variables) {

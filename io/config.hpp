@@ -24,6 +24,7 @@ enum class setting_kind : std::uint8_t {
     choice = 3,  ///< One of `choices`.
     bytes = 4,   ///< A number, or one with B, KiB, MiB, GiB or TiB.
     count = 5,
+    file_name = 6,  ///< Empty, or a name without a folder.
 };
 
 /// One key of world.toml: what may stand behind it and what it means.
@@ -51,6 +52,8 @@ class config {
     /// Variables of the known sections; others named PERDURE_ are not configuration.
     /// Throws failure: bad_setting.
     void read_environment(std::span<const char* const> variables);
+    /// The process's own variables.
+    void read_environment();
     /// "region.ring=64MiB". Throws failure: bad_setting.
     void assign(std::string_view assignment);
 

@@ -16,9 +16,6 @@ namespace perdure::apps {
 /// Throws failure: bad_setting, io_error.
 [[nodiscard]] io::config read_config(const world_choice& where);
 
-/// Throws failure: bad_setting for a group this machine does not know.
-[[nodiscard]] world_options options_from(const io::config& config);
-
 [[nodiscard]] io::log_options log_from(const io::config& config, const std::string& directory);
 
 /// Opens the world as configured. Throws failure: as world::open.
