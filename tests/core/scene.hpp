@@ -65,7 +65,7 @@ class scene {
         made.segment_bytes = 256ULL << 10;
         return made;
     }
-    [[nodiscard]] world open() const { return world::open(directory(), options()); }
+    world open() const { return world::open(directory(), options()); }
 
   private:
     std::filesystem::path disk_;

@@ -101,7 +101,7 @@ class play {
     void make_history() {
         auto in = open();
         auto by = in.join();
-        founded_ = found(in, by, players, 1000);
+        found(in, by, players, 1000);
         // The first segment is made for less than what stands in the ring when the keeper comes.
         for (int i = 0; i < 40; ++i) commit_one(in, by);
         if (end_.when == circumstance::working || end_.when == circumstance::bad_disk) return;
@@ -204,7 +204,12 @@ class play {
             in.keep([&] { return in.status().durable_lsn >= deeds_.back().paid.lsn; });
         }
         const auto settled = in.wait(helped, deeds_.back().paid, durability::durable);
-        if (!settled) note("the next wait: " + std::string(name(settled.error())));
+        const auto now = in.status();
+        if (!settled) {
+            note("the next wait: " + std::string(name(settled.error())) + ", durable " +
+                 std::to_string(now.durable_lsn) + " of " + std::to_string(now.last_lsn) +
+                 ", fault " + std::to_string(now.fault));
+        }
     }
 
     void lose_region(world& in, session& by) {
@@ -232,6 +237,8 @@ class play {
         auto in = open();
         auto by = in.join();
         if (died_ && !in.opened().recovered) note("nothing was recovered");
+        // A world that died before its first sync begins anew.
+        if (!balance_of(in, by, player(0))) found(in, by, players, 1000);
         expect_sound(in, by, "recovered");
         bool gap = false;
         std::size_t there = 0;
@@ -262,7 +269,6 @@ class play {
     scene where_;
     world_options options_;
     std::mt19937_64 random_{5};
-    receipt founded_;
     std::vector<deed> deeds_;
     bool died_ = false;
     std::string fault_;
