@@ -98,14 +98,17 @@ class importer {
         return true;
     }
 
-    /// Opens it with the grant, unless it is open: by an earlier line or by another worker.
+    /// Opens it and gives it the grant, unless it is open, or has held this asset before.
     result<> open_account(tx& in, std::string_view name) {
-        const auto opened = world_.books().open_account(in, name, account_kind::player);
-        if (!opened) {
-            if (opened.error() == errc::exists) return {};
-            return opened.error();
-        }
-        return world_.books().mint(in, treasury_, *opened, asset_, order_.grant);
+        const ledger& books = world_.books();
+        const auto opened = books.open_account(in, name, account_kind::player);
+        if (!opened && opened.error() != errc::exists) return opened.error();
+        const auto account = account_id::of(name);
+        const auto held =
+            shm::get_key<balance_row>(in, books.numbers().balances, key_of(account, asset_));
+        if (held) return {};
+        if (held.error() != errc::not_found) return held.error();
+        return books.mint(in, treasury_, account, asset_, order_.grant);
     }
 
     void refuse(std::uint64_t number, errc reason) {

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,9 @@ from pathlib import Path
 PERDURE = os.environ.get("PERDURE_BIN", "build/release/bin/perdure")
 RIGGED = os.environ.get("PERDURE_RIGGED_BIN", "build/release/bin/perdure_rigged")
 SOURCE = Path(os.environ.get("PERDURE_SOURCE", Path(__file__).resolve().parent.parent.parent))
+
+
+STARTED = []
 
 
 def inputs():
@@ -42,8 +46,11 @@ def run(*words, program=PERDURE, env=None, timeout=120):
 
 
 def start(*words, **more):
-    """A process in a group of its own, so that it can be killed with all its children."""
-    return subprocess.Popen([PERDURE, *map(str, words)], text=True, start_new_session=True, **more)
+    """A process in a group of its own, so that it can be killed with all its children. It ends with
+    its Place at the latest."""
+    STARTED.append(subprocess.Popen([PERDURE, *map(str, words)], text=True, start_new_session=True,
+                                    **more))
+    return STARTED[-1]
 
 
 def wait_until(what, question, seconds=60):
@@ -63,6 +70,11 @@ class Place:
         return self
 
     def __exit__(self, *_):
+        for each in STARTED:
+            if each.poll() is None:
+                os.killpg(each.pid, signal.SIGKILL)
+                each.wait()
+        STARTED.clear()
         for link in self.path.rglob("region"):
             if link.is_symlink():
                 Path(os.readlink(link)).unlink(missing_ok=True)
@@ -78,6 +90,56 @@ class Place:
 def claim(holds, what, seen=""):
     if not holds:
         raise AssertionError(f"{what}\n{seen}")
+
+
+def refused(answer, code, *words):
+    """The answer is a refusal that says what, why and what to do."""
+    claim(answer.code == code, f"it exits {code}", answer)
+    claim("to do" in answer.err and "reason" in answer.err, "it says cause and remedy", answer)
+    for word in words:
+        claim(word in answer.err, f"it names {word}", answer)
+
+
+def made(place, name="world", *more):
+    world = place / name
+    answer = run("init", world, *more)
+    claim(answer.code == 0, "a world is made", answer)
+    return world
+
+
+def transfers(place, world, lines, *more, header="from,to,amount", name="t.csv"):
+    file = place / name
+    file.write_text(header + "\n" + "".join(line + "\n" for line in lines))
+    return run("import", "transfers", world, file, "--columns", "from=from,to=to,amount=amount",
+                   "--scale", 2, *more)
+
+
+def verdict(world, code=0):
+    answer = run("verify", world, "--json")
+    claim(answer.code == code, f"verify exits {code}", answer)
+    return answer.json()
+
+
+def drop_region(world):
+    """What a reboot does."""
+    Path(os.readlink(world / "region")).unlink()
+
+
+def kept(world, *more):
+    """A keeper that has begun to keep, or to stand by."""
+    process = start("serve", world, *more, stderr=subprocess.PIPE)
+    process.log = []
+    for line in process.stderr:
+        process.log.append(json.loads(line))
+        if process.log[-1]["message"] in ("keeping", "standing by"):
+            break
+    return process
+
+
+def stop(process, how=signal.SIGTERM):
+    process.send_signal(how)
+    process.log += [json.loads(line) for line in process.stderr]
+    return process.wait(60)
 
 
 def main(cases):
