@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Claims of io/opening.hpp that tests/core/world_test.cpp does not reach: O1 and O3 with several
+// openers at once, what a dead rebuild leaves, links that are another world's, what is there
+// already.
+#define BOOST_TEST_MODULE io_opening
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <perdure/io/manifest.hpp>
+#include <perdure/io/opening.hpp>
+#include <perdure/tests/core/scene.hpp>
+
+namespace {
+
+using namespace perdure;
+using namespace perdure::tests;
+namespace fs = std::filesystem;
+
+struct settled_scene : scene {
+    std::string hash;
+
+    settled_scene() {
+        auto in = open();
+        auto by = in.join();
+        found(in, by, 8, 1000);
+        const auto paid = pay(in, by, 0, 1, 5).value();
+        BOOST_TEST_REQUIRE(in.wait(by, paid, durability::durable).has_value());
+        hash = in.verify(by).image_hash;
+    }
+    std::uint64_t incarnation() const {
+        io::kernel_calls calls;
+        io::file_system files(calls);
+        std::optional<io::finding> nothing;
+        return io::manifest::open(files, directory(), io::open_mode::read, nothing)
+            .value()
+            .incarnation();
+    }
+};
+
+BOOST_FIXTURE_TEST_CASE(of_many_openers_one_rebuilds_and_all_see_one_region, settled_scene) {
+    delete_region();
+    const auto before = incarnation();
+    shared_one<std::array<std::atomic<int>, 2>> count;
+    auto& rebuilt = (*count)[0];
+    auto& ready = (*count)[1];
+    const auto work = [&] {
+        ready.fetch_add(1);
+        while (ready.load() < 4) ::usleep(100);
+        auto in = open();
+        auto by = in.join();
+        if (in.opened().recovered) rebuilt.fetch_add(1);
+        const auto paid = pay(in, by, 2, 3, 1);
+        if (!paid) return 1;
+        ready.fetch_add(1);
+        while (ready.load() < 8) ::usleep(100);
+        return balance_of(in, by, player(3)).value() == 1004 ? 0 : 2;
+    };
+    child first(work);
+    child second(work);
+    child third(work);
+    child fourth(work);
+    for (auto* each : {&first, &second, &third, &fourth}) BOOST_TEST(each->wait() == 0);
+    BOOST_TEST(rebuilt.load() == 1);
+    BOOST_TEST(incarnation() == before + 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_a_dead_rebuild_left_is_replaced, settled_scene) {
+    const auto path = region();
+    fs::rename(path, path + ".new");
+    std::ofstream(path + ".new", std::ios::binary) << "half a region";
+    auto in = open();
+    auto by = in.join();
+    BOOST_TEST(in.opened().recovered);
+    BOOST_TEST(in.verify(by).image_hash == hash);
+    BOOST_TEST(!fs::exists(path + ".new"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_link_to_another_name_is_not_this_worlds_region, settled_scene) {
+    const auto path = region();
+    fs::copy_file(path, path + "0");
+    fs::remove(directory() + "/region");
+    fs::create_symlink(path + "0", directory() + "/region");
+    auto in = open();
+    auto by = in.join();
+    BOOST_TEST(in.opened().recovered);
+    BOOST_TEST(in.region().path() != path + "0");
+    BOOST_TEST(in.verify(by).image_hash == hash);
+    BOOST_TEST(region() == path);
+}
+
+BOOST_FIXTURE_TEST_CASE(each_rebuild_is_an_incarnation_of_its_own, settled_scene) {
+    const auto first = incarnation();
+    for (std::uint64_t turn = 1; turn <= 3; ++turn) {
+        delete_region();
+        auto in = open();
+        BOOST_TEST(incarnation() == first + turn);
+        BOOST_TEST(in.status().incarnation == first + turn);
+        BOOST_TEST(in.region().geometry().incarnation == first + turn);
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_journal_that_lacks_what_the_manifest_promises_is_refused, settled_scene) {
+    const auto path = region();
+    fs::remove(path);
+    const auto journal = directory() + "/journal";
+    std::vector<fs::path> segments;
+    for (const auto& each : fs::directory_iterator(journal)) {
+        if (each.path().extension() == ".pj") segments.push_back(each.path());
+    }
+    BOOST_TEST_REQUIRE(!segments.empty());
+    std::sort(segments.begin(), segments.end());
+    fs::rename(segments.front(), journal + "/aside");
+    const auto refused = [&](errc reason) {
+        BOOST_CHECK_EXCEPTION(open(), failure, [&](const failure& why) {
+            BOOST_TEST(why.reason() == reason);
+            BOOST_TEST(std::string(why.what()).find(segments.front().string()) != std::string::npos,
+                       why.what());
+            return true;
+        });
+    };
+    const auto before = incarnation();
+    refused(errc::missing);
+    std::ofstream(segments.front(), std::ios::binary) << std::string(256 << 10, 'z');
+    refused(errc::damaged);
+    BOOST_TEST(incarnation() == before);
+    BOOST_TEST(!fs::exists(path));
+    BOOST_TEST(!fs::exists(path + ".new"));
+    fs::rename(journal + "/aside", segments.front());
+    auto in = open();
+    auto by = in.join();
+    BOOST_TEST(in.verify(by).image_hash == hash);
+}
+
+BOOST_AUTO_TEST_CASE(two_directories_never_share_a_regions_name) {
+    scene first;
+    scene second;
+    const io::uuid world{1, 2};
+    BOOST_TEST(io::region_name(first.directory(), world) !=
+               io::region_name(second.directory(), world));
+    BOOST_TEST(io::region_name(first.directory(), world) !=
+               io::region_name(first.directory(), io::uuid{1, 3}));
+    BOOST_TEST(io::region_name(first.directory(), world) ==
+               io::region_name(first.directory() + "/.", world));
+}
+
+}  // namespace
