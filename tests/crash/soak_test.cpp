@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <csignal>
@@ -29,6 +30,7 @@ constexpr std::size_t worker_count = 4;
 constexpr std::uint64_t accounts = 48;
 constexpr std::uint16_t told_by_worker = 5;
 constexpr int wrong_sum = 202;
+constexpr std::uint64_t idle_turns_max = 50'000;  ///< Of the parent, each at least 100 us.
 
 /// Who committed what: unique for all workers there ever were.
 struct deed {
@@ -73,7 +75,7 @@ result<> one_deed(transaction& tx, const bank& in, std::mt19937_64& random) {
         const auto to = (from + 1 + random() % (accounts - 1)) % accounts;
         PERDURE_TRY(move(tx, in, from, to, static_cast<int>(random() % 9)));
     }
-    dawdle(static_cast<int>(random() % 3000));  // With an open undo: this is where deaths hurt.
+    dawdle(static_cast<int>(random() % 4500));  // With an open undo: this is where deaths hurt.
     return {};
 }
 
@@ -106,7 +108,7 @@ bool sums_to_zero(session& self, const bank& in) {
                 tx.event(told_by_worker, 1, std::as_bytes(std::span(&done, 1)));
                 return {};
             },
-            deadline::in(std::chrono::seconds(60)));
+            deadline::never());
         if (!paid) {
             const auto why = paid.error();
             if (why == errc::exists || why == errc::not_found) continue;
@@ -235,15 +237,29 @@ class soak {
         spawn(which);
     }
 
-    /// One death, and perhaps that of others who have met the dead and are repairing it.
+    /// One death, and perhaps that of others: of one that is repairing the dead, if there is one.
     void kill_some(std::size_t first) {
-        const auto deaths = 1 + random_() % 3;
-        for (std::uint64_t i = 0; i < deaths; ++i) {
-            kill((first + i) % worker_count);
-            const auto end = clock_type::now() + std::chrono::microseconds(random_() % 1500);
-            while (i + 1 < deaths && clock_type::now() < end) dawdle(20);
+        std::vector<std::size_t> dead;
+        const auto strike = [&](std::size_t which) {
+            if (std::find(dead.begin(), dead.end(), which) != dead.end()) return;
+            kill(which);
+            dead.push_back(which);
+        };
+        strike(first);
+        for (auto more = random_() % 3; more > 0; --more) {
+            const auto end = clock_type::now() + std::chrono::microseconds(random_() % 3000);
+            auto next = random_() % worker_count;
+            const auto* marks = reinterpret_cast<const std::uint64_t*>(marks_.span().data());
+            for (bool met = false; !met && clock_type::now() < end; dawdle(20)) {
+                for (std::size_t i = 0; i < worker_count; ++i) {
+                    if (load(marks[i]) == 0 || i == first) continue;
+                    next = i;
+                    met = true;
+                }
+            }
+            strike(next);
         }
-        for (std::uint64_t i = 0; i < deaths; ++i) replace((first + i) % worker_count);
+        for (const auto which : dead) replace(which);
     }
 
     void stop_a_while(std::size_t which) {
@@ -272,7 +288,11 @@ class soak {
             settle(acks_.front());
             acks_.pop_front();
         }
-        if (journal_.empty()) ::usleep(100);
+        if (!journal_.empty()) {
+            idle_turns_ = 0;
+        } else if (::usleep(100); ++idle_turns_ > idle_turns_max) {
+            note("nobody gets on any more");
+        }
     }
 
     void enter(const record_bytes& record) {
@@ -335,6 +355,7 @@ class soak {
     std::array<int, 2> pipe_{};
     std::array<pid_t, worker_count> workers_{};
     clock_type::time_point swept_{};
+    std::uint64_t idle_turns_ = 0;
     std::uint64_t spawned_ = 0;
     std::uint64_t drained_ = 0;
     std::vector<record_bytes> journal_;
