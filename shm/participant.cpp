@@ -110,7 +110,7 @@ result<> clean_taken(region& where, std::uint32_t slot, int answer) noexcept {
 
 /// True when a slot's own words stand in the undo of another that took rows from it and died: its
 /// repair will store here, perhaps more than once. Requires: the caller holds the slot's life lock.
-/// A living slot's undo changes under this walk, and none of it is ours: whatever is read is checked
+/// A living slot's undo changes under this walk, and none of it is ours: what is read is checked
 /// before it is followed, and at worst a free slot is passed over. Hence no thread sanitizer here.
 [[gnu::no_sanitize_thread]] bool is_in_undo(const region& where, std::uint32_t slot) noexcept {
     const std::uint64_t from = where.offset_of(&where.slot(slot));
