@@ -191,10 +191,17 @@ class opener {
         fresh.incarnation = fresh.generation = promised->incarnation() + 1;
         const std::string target = choose_directory(directory_, options_, report_) + "/" + name_;
         const std::string nameless = target + ".new";
-        ::unlink(nameless.c_str());
-        auto made = std::make_unique<shm::region>(shm::region::create(nameless, fresh));
+        auto made = fresh_region(nameless, fresh);
         try {
-            const auto replayed = replay(files_, *promised, *made, report_, found);
+            auto replayed = replay(files_, *promised, *made, report_, found);
+            if (!replayed && replayed.error() == errc::region_full) {
+                // A full world takes a little more when it is laid out anew, and must come back.
+                fresh.capacity_bytes += fresh.capacity_bytes / 4 + (16ULL << 20);
+                report_.remark = "region.capacity was too small to recover in and was exceeded";
+                made.reset();
+                made = fresh_region(nameless, fresh);
+                replayed = replay(files_, *promised, *made, report_, found);
+            }
             if (!replayed) refuse(files_, directory_, replayed.error(), found);
             // Before the name (O3): a region of the old incarnation may not write from here on.
             const auto raised = promised->raise_incarnation();
@@ -212,6 +219,12 @@ class opener {
         link_region(directory_, target);
         report_.rebuilt = true;
         return made;
+    }
+
+    static std::unique_ptr<shm::region> fresh_region(const std::string& path,
+                                                     const shm::region_options& options) {
+        ::unlink(path.c_str());  // What a rebuild that died has left.
+        return std::make_unique<shm::region>(shm::region::create(path, options));
     }
 
     /// A region that was refused is kept once, for whoever wants to know why.

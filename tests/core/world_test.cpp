@@ -260,6 +260,28 @@ BOOST_AUTO_TEST_CASE(a_full_region_refuses_rows_and_goes_on_with_those_it_has) {
     BOOST_TEST(in.verify(by).sound);
 }
 
+BOOST_AUTO_TEST_CASE(a_full_world_comes_back_with_the_capacity_it_had) {
+    scene where;
+    auto options = where.options();
+    options.capacity_bytes = 20ULL << 20;
+    std::string before;
+    {
+        auto in = world::open(where.directory(), options);
+        auto by = in.join();
+        found(in, by, 4, 1000);
+        BOOST_TEST((fill(in, by) == errc::region_full));
+        const auto last = pay(in, by, 0, 1, 10);
+        BOOST_TEST_REQUIRE(last.has_value());
+        BOOST_TEST_REQUIRE(in.wait(by, *last, durability::durable).has_value());
+        before = in.verify(by).state_hash;
+    }
+    where.delete_region();
+    auto in = world::open(where.directory(), options);
+    auto by = in.join();
+    BOOST_TEST(in.opened().recovered);
+    BOOST_TEST(in.verify(by).state_hash == before);
+}
+
 BOOST_AUTO_TEST_CASE(a_full_tmpfs_is_an_error_and_never_a_signal) {
     scene where;
     const auto small = where.disk() + "/small";
