@@ -138,6 +138,7 @@ void play::found_a_world() {
     world_.emplace(world::open(scratch_.world(), options(true)));
     calls_.watch(&world_->region().header().durable.lsn);
     by_.emplace(world_->join());
+    tell("its memory is " + world_->region().path());
     fund_accounts(*world_, *by_);
 }
 

@@ -48,6 +48,34 @@ def a_full_tmpfs_is_an_answer_and_no_signal():
                   answer)
 
 
+def a_full_disk_stops_the_import_and_loses_nothing():
+    with rig.Place() as place:
+        disk = place / "disk"
+        disk.mkdir()
+        world, file = disk / "world", place / "t.csv"
+        file.write_text("from,to,amount\n" + "".join(f"a{i},b{i},1\n" for i in range(100_000)))
+        order = (f'"{rig.PERDURE}" import transfers "{world}" "{file}" --scale 2 '
+                 "--columns from=from,to=to,amount=amount")
+        answer = in_namespace(["--mount"], f"""
+            mount -t tmpfs -o size=6m none "{disk}" || exit
+            "{rig.PERDURE}" init "{world}" --set journal.segment=1MiB --set region.ring=1MiB \\
+                --set region.directory="{place.path}" || exit
+            {order} && exit 50
+            [ $? = 1 ] || exit 51
+            rm "$(readlink "{world}/region")"
+            mount -o remount,size=200m "{disk}" || exit
+            {order} --json || exit 52
+            "{rig.PERDURE}" verify "{world}" --json || exit 53""")
+        if answer is None:
+            return
+        rig.claim(answer.code == 0, "it is refused, and goes on when there is space", answer)
+        rig.claim("durability_lost" in answer.err or "disk_full" in answer.err, "and says why",
+                  answer)
+        seen = json.loads(answer.out.splitlines()[-2])
+        rig.claim(seen["already_applied"] > 0 and
+                  seen["already_applied"] + seen["applied"] == 100_000, "to its end", seen)
+
+
 def a_container_with_a_small_dev_shm_still_works():
     with rig.Place() as place:
         world = made(place)
@@ -84,5 +112,6 @@ def processes_of_several_pid_namespaces_share_a_world():
 
 if __name__ == "__main__":
     sys.exit(rig.main([a_full_tmpfs_is_an_answer_and_no_signal,
+                       a_full_disk_stops_the_import_and_loses_nothing,
                        a_container_with_a_small_dev_shm_still_works,
                        processes_of_several_pid_namespaces_share_a_world]))
