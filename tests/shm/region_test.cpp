@@ -298,6 +298,66 @@ BOOST_AUTO_TEST_CASE(a_childs_inherited_region_answers_forked) {
     BOOST_TEST(bank.faults() == "");
 }
 
+/// Runs `work` in a child that is an ordinary user; true when it says so. Only root can become one.
+template <class Work>
+bool as_another_user(Work&& work) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        constexpr uid_t nobody = 65534;
+        if (::setegid(nobody) != 0 || ::seteuid(nobody) != 0) ::_exit(2);
+        ::_exit(work() ? 0 : 1);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    return status == 0;
+}
+
+template <class Act>
+errc reason_of(Act&& act) {
+    try {
+        act();
+    } catch (const failure& refused) {
+        return refused.reason();
+    }
+    return errc{};
+}
+
+BOOST_AUTO_TEST_CASE(another_users_region_is_refused) {
+    if (::geteuid() != 0) {
+        BOOST_TEST_MESSAGE("SKIPPED: only root can become another user");
+        return;
+    }
+    const scratch in;
+    BOOST_REQUIRE(::chmod(in.folder.c_str(), 0755) == 0);
+    { const auto made = region::create(in.file(), small_options()); }
+    const auto attach = [&](shm::access mode) {
+        return reason_of([&] { const auto other = region::attach(in.file(), ours, mode); });
+    };
+    BOOST_TEST(as_another_user(
+        [&] { return attach(shm::access::read_write) == errc::io_error; }));  // 0600.
+    // Rights that somebody widened by hand do not make it theirs.
+    BOOST_REQUIRE(::chmod(in.file().c_str(), 0606) == 0);
+    BOOST_TEST(
+        as_another_user([&] { return attach(shm::access::read_write) == errc::foreign; }));
+    BOOST_REQUIRE(::chmod(in.file().c_str(), 0604) == 0);
+    BOOST_TEST(as_another_user([&] { return attach(shm::access::read_only) == errc{}; }));
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_without_permission_is_named_and_left_alone) {
+    if (::geteuid() != 0) {
+        BOOST_TEST_MESSAGE("SKIPPED: only root can become another user");
+        return;
+    }
+    const scratch in;
+    BOOST_REQUIRE(::chmod(in.folder.c_str(), 0555) == 0);
+    BOOST_TEST(as_another_user([&] {
+        return reason_of([&] {
+                   const auto made = region::create(in.file(), small_options());
+               }) == errc::io_error;
+    }));
+    BOOST_TEST(::access(in.file().c_str(), F_OK) != 0);
+}
+
 BOOST_AUTO_TEST_CASE(warming_touches_and_changes_nothing) {
     open_bank bank(3);
     const auto before = digest_of(bank.where);
