@@ -208,10 +208,7 @@ class opener {
             if (!raised) refuse(files_, directory_, raised.error(), {});
             dress(*made);
             set_aside(target);
-            if (::rename(nameless.c_str(), target.c_str()) != 0) {
-                throw failure(errc::io_error, "region " + target + ": " + std::strerror(errno),
-                              "check the directory's permissions");
-            }
+            made->rename(target);
         } catch (...) {
             ::unlink(nameless.c_str());
             throw;

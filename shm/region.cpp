@@ -357,6 +357,11 @@ result<> region::commit_pages(std::uint64_t end) noexcept {
     return {};
 }
 
+void region::rename(const std::string& path) {
+    if (::rename(path_.c_str(), path.c_str()) != 0) refuse_errno(path, "rename", errno);
+    path_ = path;
+}
+
 void region::warm() const noexcept {
     const auto committed = load(header().committed_bytes.value);
     std::uint64_t sum = 0;

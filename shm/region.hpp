@@ -117,6 +117,8 @@ class region {
     [[nodiscard]] park& waits() const noexcept { return *park_; }
     void use(park& waits) noexcept { park_ = &waits; }
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    /// Gives the file another name on the same file system. Throws failure: io_error.
+    void rename(const std::string& path);
 
     /// Records a broken structure in the region's counters; the caller fences it.
     void report_garbled(errc what) const noexcept;
