@@ -100,7 +100,7 @@ class play {
     bool listen_to(seat& whom);
     void show();
     void crash_the_machine();
-    void stop_keeper_in_a_sync();
+    void hold_keeper_before_a_sync();
     void compare_after_kills();
     void come_back();
 
@@ -272,30 +272,22 @@ void play::show() {
     figures_.show(now);
 }
 
-/// The worst moment: a block is written, its sync has not ended, and somebody has just been told of
-/// something no earlier sync is known to cover. The keeper is stopped there, so that whoever was
-/// told too early tells us before the power goes.
-void play::stop_keeper_in_a_sync() {
-    const auto& notes = notes_.as<unsynced_page>();
-    const auto is_worst = [&] {
-        return has_unsynced(notes) && books_.durable_lsn() > proved_lsn(notes);
-    };
-    const auto until = clock::now() + std::chrono::seconds(2);
-    while (clock::now() < until) {
-        listen(milliseconds(1));
-        if (!is_worst()) continue;
-        keeper_.kill(SIGSTOP);
-        listen(milliseconds(5));  // A call that has begun ends before it stops.
-        if (is_worst()) break;
-        keeper_.kill(SIGCONT);
+/// The worst moment: a block is written, its sync has not begun. The keeper is held there. What the
+/// workers wait for by the end of one hold is in the block of the next, so whoever is told too early
+/// tells us before the power goes.
+void play::hold_keeper_before_a_sync() {
+    auto& notes = notes_.as<unsynced_page>();
+    for (std::uint64_t hold = 1; hold <= 4; ++hold) {
+        hold_syncs(notes, hold);
+        const auto until = clock::now() + milliseconds(100);
+        while (clock::now() < until) listen(milliseconds(5));
+        if (books_.durable_lsn() > proved_lsn(notes)) return;
     }
-    const auto last_words = clock::now() + milliseconds(50);
-    while (clock::now() < last_words) listen(milliseconds(5));
 }
 
 void play::crash_the_machine() {
     tell("the machine crashes: every process is killed, memory is gone, unsynced writes are gone");
-    stop_keeper_in_a_sync();
+    hold_keeper_before_a_sync();
     for (seat& each : seats_) each.process.kill(SIGKILL);
     keeper_.kill(SIGKILL);
     for (seat& each : seats_) {
@@ -303,6 +295,7 @@ void play::crash_the_machine() {
         while (listen_to(each)) continue;
     }
     keeper_.wait();
+    hold_syncs(notes_.as<unsynced_page>(), 0);
 }
 
 /// Before memory goes: is everything there that was acknowledged as applied?

@@ -103,7 +103,15 @@ void noting_calls::count_journal() noexcept {
     std::atomic_ref(page_->journal).store(count, std::memory_order_release);
 }
 
+void noting_calls::stay_while_held() noexcept {
+    const std::uint64_t hold = load(page_->held);
+    if (hold == 0 || hold == held_ || !has_unsynced(*page_)) return;
+    held_ = hold;
+    while (load(page_->held) == hold) ::usleep(1000);
+}
+
 int noting_calls::sync(int descriptor) noexcept {
+    stay_while_held();
     const int answer = kernel_calls::sync(descriptor);
     const auto found = open_.find(descriptor);
     if (answer != 0 || found == open_.end()) return answer;
@@ -137,6 +145,10 @@ int noting_calls::rename(const char* from, const char* to) noexcept {
 bool has_unsynced(const unsynced_page& page) noexcept {
     // Beside a writer only this number may be read, not the notes.
     return load(page.journal) != 0;
+}
+
+void hold_syncs(unsynced_page& page, std::uint64_t number) noexcept {
+    std::atomic_ref(page.held).store(number, std::memory_order_release);
 }
 
 std::uint64_t proved_lsn(const unsynced_page& page) noexcept { return load(page.proved_lsn); }

@@ -39,6 +39,7 @@ struct unsynced_page {
     std::uint64_t journal;  ///< How many of them are unsynced writes into the journal.
     std::uint64_t
         proved_lsn;  ///< The durable mark, read after a sync had ended: true whoever lies.
+    std::uint64_t held;  ///< Number of the hold in force: who next syncs the journal stays there.
     std::array<std::byte, room_max> room;
 };
 
@@ -63,10 +64,12 @@ class noting_calls final : public io::kernel_calls {
     void remember(int descriptor, const std::string& path, std::uint64_t offset,
                   std::span<const std::byte> from) noexcept;
     void count_journal() noexcept;
+    void stay_while_held() noexcept;
 
     unsynced_page* page_;
     std::string folder_;
     const std::uint64_t* durable_lsn_ = nullptr;
+    std::uint64_t held_ = 0;  // The last hold this process stayed in.
     std::map<int, std::string> open_;
 };
 
@@ -75,6 +78,10 @@ class noting_calls final : public io::kernel_calls {
 
 /// True while a write into the journal that matters has no sync yet.
 [[nodiscard]] bool has_unsynced(const unsynced_page& page) noexcept;
+
+/// The next sync of a journal write is not begun until the hold with the next number replaces this
+/// one: where the power goes at the worst moment. `number` counts from 1; 0 holds nobody.
+void hold_syncs(unsynced_page& page, std::uint64_t number) noexcept;
 
 struct dropped {
     std::uint64_t writes = 0;

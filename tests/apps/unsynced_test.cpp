@@ -2,15 +2,19 @@
 //
 // Claims: after a power cut the files hold what they held at their last sync, byte for byte, in
 // whatever order writes overlapped; a rename takes the notes along; a sync strikes out only its own
-// file's; filling with zeros costs no note; a latency's bucket holds it.
+// file's; a held sync begins only when the next hold comes; filling with zeros costs no note; a
+// latency's bucket holds it.
 #define BOOST_TEST_MODULE apps_unsynced
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <sstream>
+#include <thread>
 
 #include <perdure/apps/demo/stage.hpp>
 
@@ -82,6 +86,25 @@ BOOST_AUTO_TEST_CASE(a_sync_covers_its_own_file_and_a_rename_takes_notes_along) 
     BOOST_TEST(r.content("three") == std::string(3, '\0'));
     BOOST_REQUIRE(two.sync().has_value());
     BOOST_TEST(r.notes().used == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_held_sync_begins_when_the_next_hold_comes) {
+    rig r;
+    io::file one = r.open("one");
+    put(one, 0, "one");
+    apps::hold_syncs(r.notes(), 1);
+    std::atomic<bool> is_over{false};
+    std::thread syncs([&] {
+        PERDURE_ASSERT(one.sync().has_value());
+        is_over = true;
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    BOOST_TEST(!is_over);
+    BOOST_TEST(apps::has_unsynced(r.notes()));
+    apps::hold_syncs(r.notes(), 2);
+    syncs.join();
+    BOOST_TEST(!apps::has_unsynced(r.notes()));
+    BOOST_TEST(one.sync().has_value());  // Nothing unsynced: no hold.
 }
 
 BOOST_AUTO_TEST_CASE(zeros_over_zeros_and_files_elsewhere_are_not_noted) {
