@@ -198,15 +198,21 @@ result<> ledger::transfer(tx& by, account_id source, account_id target, asset_id
     return {};
 }
 
+/// The asset's row, if `authority` may mint and burn it.
+result<asset_row*> ledger::edit_supply(tx& by, account_id authority,
+                                       asset_id asset) const noexcept {
+    const auto unit = shm::edit_key<asset_row>(by, tables_.assets, key_of(asset));
+    if (!unit) return unit.error() == errc::not_found ? errc::unknown_asset : unit.error();
+    if ((*unit)->authority.high != authority.high || (*unit)->authority.low != authority.low) {
+        return errc::not_authorised;
+    }
+    return *unit;
+}
+
 result<> ledger::mint(tx& by, account_id authority, account_id to, asset_id asset, amount value,
                       std::uint32_t reason) const noexcept {
     if (value <= 0) return errc::bad_amount;
-    const auto unit = shm::edit_key<asset_row>(by, tables_.assets, key_of(asset));
-    if (!unit) return unit.error() == errc::not_found ? errc::unknown_asset : unit.error();
-    auto* row = *unit;
-    if (row->authority.high != authority.high || row->authority.low != authority.low) {
-        return errc::not_authorised;
-    }
+    auto* row = PERDURE_TRY(edit_supply(by, authority, asset));
     auto* balance = PERDURE_TRY(edit_balance(by, to, asset));
     const amount minted = PERDURE_TRY(add(row->minted, value));
     const amount supply = PERDURE_TRY(add(row->supply, value));
@@ -220,12 +226,7 @@ result<> ledger::mint(tx& by, account_id authority, account_id to, asset_id asse
 result<> ledger::burn(tx& by, account_id authority, account_id from, asset_id asset, amount value,
                       std::uint32_t reason) const noexcept {
     if (value <= 0) return errc::bad_amount;
-    const auto unit = shm::edit_key<asset_row>(by, tables_.assets, key_of(asset));
-    if (!unit) return unit.error() == errc::not_found ? errc::unknown_asset : unit.error();
-    auto* row = *unit;
-    if (row->authority.high != authority.high || row->authority.low != authority.low) {
-        return errc::not_authorised;
-    }
+    auto* row = PERDURE_TRY(edit_supply(by, authority, asset));
     auto* balance = PERDURE_TRY(edit_balance(by, from, asset));
     if (balance->available < value) return errc::insufficient_funds;
     const amount burned = PERDURE_TRY(add(row->burned, value));
@@ -236,14 +237,16 @@ result<> ledger::burn(tx& by, account_id authority, account_id from, asset_id as
     return {};
 }
 
-result<std::optional<shm::receipt>> ledger::once(tx& by,
-                                                 const shm::transaction_key& key) const noexcept {
+result<std::optional<shm::receipt>> ledger::once(tx& by, const shm::transaction_key& key,
+                                                 key_life life) const noexcept {
     const auto before = shm::get_key<key_row>(by, tables_.keys, key);
     if (before) {
         return std::optional(shm::receipt{before->header.lsn, by.where().geometry().incarnation});
     }
     if (before.error() != errc::not_found) return before.error();
-    PERDURE_TRY(shm::insert_key(by, tables_.keys, key));
+    const auto taken = PERDURE_TRY(shm::insert_key(by, tables_.keys, key));
+    auto* row = reinterpret_cast<key_row*>(taken.copy);
+    row->bucket = life == key_life::pinned ? 0 : bucket_of_commit(shm::next_lsn(by.where()));
     by.key(key);
     return std::optional<shm::receipt>();
 }

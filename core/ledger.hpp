@@ -69,9 +69,20 @@ static_assert(shm::mapped<asset_row> && sizeof(asset_row) == 104);
 struct key_row {
     shm::row_header header;  ///< Its lsn is the commit's.
     shm::row_key key;
-    std::uint64_t bucket;  ///< Time bucket: keys of one bucket are dropped together.
+    std::uint64_t bucket;  ///< bucket_of_commit() when it was taken; 0: pinned.
 };
 static_assert(shm::mapped<key_row> && sizeof(key_row) == 40);
+
+/// Keys grow old in buckets of so many commits (core/key_retention.hpp).
+inline constexpr std::uint64_t commits_a_bucket = 1024;
+constexpr std::uint64_t bucket_of_commit(std::uint64_t lsn) noexcept {
+    return lsn / commits_a_bucket + 1;
+}
+
+enum class key_life {
+    retained,  ///< Known for as many commits as the world keeps keys (world_options::keys_kept).
+    pinned,    ///< Known for ever.
+};
 
 struct transfer_note {
     std::uint32_t reason = 0;
@@ -103,8 +114,8 @@ class ledger {
     /// fetched meanwhile. For servers that work off a queue.
     void expect(shm::session& by, account_id source, account_id target,
                 asset_id asset) const noexcept {
-        by.ahead().expect(by.where(), tables_.balances, key_of(source, asset));
-        by.ahead().expect(by.where(), tables_.balances, key_of(target, asset));
+        by.expect(tables_.balances, key_of(source, asset));
+        by.expect(tables_.balances, key_of(target, asset));
     }
 
     /// Value comes into the world, or leaves it. Errors: not_authorised, bad_amount,
@@ -117,8 +128,8 @@ class ledger {
     /// The commit under this key has been made before: its receipt. Else the key is taken, and its
     /// commit is the transaction's. Use: `if (auto before = ...; *before) return {}`.
     /// Errors: as shm::insert_key.
-    result<std::optional<shm::receipt>> once(tx& by,
-                                             const shm::transaction_key& key) const noexcept;
+    result<std::optional<shm::receipt>> once(tx& by, const shm::transaction_key& key,
+                                             key_life life = key_life::retained) const noexcept;
 
     /// Errors: unknown_account, unknown_asset; an account without a row for the asset has 0.
     template <shm::row_source Source>
@@ -136,6 +147,7 @@ class ledger {
 
   private:
     explicit ledger(tables numbers) noexcept : tables_(numbers) {}
+    result<asset_row*> edit_supply(tx& by, account_id authority, asset_id asset) const noexcept;
     result<balance_row*> edit_balance(tx& by, account_id account, asset_id asset) const noexcept;
 
     tables tables_;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <perdure/core/key_retention.hpp>
 #include <perdure/core/world.hpp>
 #include <perdure/io/audit.hpp>
 #include <perdure/io/config.hpp>
@@ -45,6 +46,7 @@ world_options options_from(const io::config& config) {
     options.undo_bytes = config.number("region.undo");
     options.slot_count = static_cast<std::uint32_t>(config.number("region.slots"));
     options.segment_bytes = config.number("journal.segment");
+    options.keys_kept = config.number("ledger.keys_kept");
     const std::string& group = config.text("access.group");
     if (!group.empty()) options.group = io::group_named(group);
     return options;
@@ -58,6 +60,7 @@ struct world::parts {
     std::unique_ptr<shm::region> region;
     std::unique_ptr<io::keeper> keeper;
     std::optional<ledger> books;
+    std::uint64_t keys_kept = 0;
     opening how;
 
     parts(std::string where, io::kernel_calls* given)
@@ -91,6 +94,7 @@ world world::open(const std::string& directory, const world_options& options) {
     const auto books = ledger::find(*made->region);
     if (!books) refuse(directory, "the ledger's tables are not there", books.error());
     made->books = *books;
+    made->keys_kept = options.keys_kept;
     made->how = {report.rebuilt,      report.reason.empty() ? report.remark : report.reason,
                  report.torn_tail,    report.last_lsn,
                  report.transactions, report.milliseconds};
@@ -189,7 +193,12 @@ verdict world::verify(session& by) {
 }
 
 void world::keep(const std::function<bool()>& stop) {
-    const auto ended = parts_->keeper->run(*parts_->region, stop);
+    key_retention keys(*parts_->region, *parts_->books, parts_->keys_kept);
+    const auto ended = parts_->keeper->run(*parts_->region, [&] {
+        if (stop()) return true;
+        keys.step();
+        return false;
+    });
     if (ended) return;
     std::string cause = "the keeper stops";
     if (const auto& found = parts_->keeper->found(); found) {

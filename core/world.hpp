@@ -41,9 +41,10 @@ struct world_options {
     std::uint64_t undo_bytes = 128ULL << 10;
     std::uint32_t slot_count = 64;
     std::uint64_t segment_bytes = 64ULL << 20;
-    std::optional<std::uint32_t> group;  ///< access.group: a group that may attach.
-    std::string boot_id;                 ///< Empty: the kernel's. Another one is another boot.
-    bool may_recover = true;             ///< False: only attach to a region that is there.
+    std::uint64_t keys_kept = 10'000'000;  ///< Commits an idempotency key is known for.
+    std::optional<std::uint32_t> group;    ///< access.group: a group that may attach.
+    std::string boot_id;                   ///< Empty: the kernel's. Another one is another boot.
+    bool may_recover = true;               ///< False: only attach to a region that is there.
     shm::access mode = shm::access::read_write;
     io::kernel_calls* calls = nullptr;  ///< How files are reached; nullptr: Linux itself.
 };

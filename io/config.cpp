@@ -35,6 +35,8 @@ constexpr std::array all_settings{
             "How many threads may write at one time."},
     setting{"journal.segment", setting_kind::bytes, "64MiB", mib, 4 * gib, 4 * kib, "",
             "The length of a journal file."},
+    setting{"ledger.keys_kept", setting_kind::count, "10000000", 65536, 1ULL << 40, 1, "",
+            "For how many commits an idempotency key is known. Keys of an import: for ever."},
     setting{"access.group", setting_kind::text, "", 0, 0, 0, "",
             "A group, by name or number, whose members may attach. Empty: the owner alone."},
     setting{"log.level", setting_kind::choice, "info", 0, 0, 0, "trace|debug|info|warn|error|off",

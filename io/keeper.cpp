@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <perdure/io/keeper.hpp>
 #include <perdure/shm/crash_point.hpp>
+#include <thread>
+#include <utility>
 
 namespace perdure::io {
 namespace {
@@ -12,8 +15,10 @@ namespace {
 constexpr std::uint64_t round_bytes_max = 8 * block_raw_bytes;
 constexpr std::chrono::milliseconds standby_pause{50};
 constexpr std::chrono::microseconds idle_slice{500};
+constexpr std::chrono::microseconds doze_slice{1000};
 constexpr std::uint64_t sweep_every_ns = 50'000'000;
 constexpr int spins_before_sleep = 400;
+constexpr std::uint64_t gather_ns_max = 250'000;
 
 std::span<const std::byte> ring_bytes(const shm::region& where, std::uint64_t from,
                                       std::uint64_t bytes) noexcept {
@@ -107,8 +112,11 @@ void keeper::publish(shm::region& where, std::uint64_t lsn) noexcept {
     if (lsn > shm::load(mark.lsn)) {
         PERDURE_CRASH_POINT("keeper.durable");
         shm::step(mark.lsn, lsn);
-        if (shm::load(mark.sleepers) != 0) {
-            where.waits().wake(shm::low_half(mark.lsn), INT_MAX);
+        sleepers_ = shm::load(mark.sleepers);
+        woken_ = 0;
+        if (sleepers_ != 0) {
+            woken_ =
+                static_cast<std::uint32_t>(where.waits().wake(shm::low_half(mark.lsn), INT_MAX));
         }
     }
     // Only now may the space be reused: until the sync this was the only copy.
@@ -213,9 +221,11 @@ result<std::uint64_t> keeper::drain_once(shm::region& where) {
     const std::uint64_t last = first_lsn + *written - 1;
     if (planted(shm::bug::ack_at_write)) publish(where, last);
     PERDURE_CRASH_POINT("keeper.sync");
+    const auto from = where.waits().now_ns();
     if (const auto synced = writer_->sync(); !synced) {
         return freeze(where, synced.error()).error();
     }
+    sync_ns_ = where.waits().now_ns() - from;
     publish(where, last);
     return *written;
 }
@@ -238,7 +248,21 @@ result<> keeper::drain_rest(shm::region& where) {
     return {};
 }
 
-/// Sleeps until the bell rings, a slice at most.
+/// Whoever waited for the last sync will commit and wait again soon. A sync that begins with the
+/// first of them lets all others wait for the next one: better wait for them, half a sync at most.
+void keeper::gather(shm::region& where, std::uint64_t drained) const noexcept {
+    const std::uint64_t expected = std::min<std::uint64_t>(woken_, drained);
+    if (expected < 2) return;
+    const auto& mark = where.header().durable;
+    const auto until =
+        where.waits().now_ns() + std::min<std::uint64_t>(sync_ns_ / 2, gather_ns_max);
+    while (shm::next_lsn(where) - 1 - shm::load(mark.lsn) < expected &&
+           where.waits().now_ns() < until) {
+        std::this_thread::yield();  // To them, where cores are few.
+    }
+}
+
+/// Sleeps until the bell rings, a slice at most, while there is nothing to drain.
 void keeper::idle(shm::region& where) noexcept {
     auto& mark = where.header().keeper;
     const auto head = shm::load(where.header().head.value);
@@ -251,6 +275,20 @@ void keeper::idle(shm::region& where) noexcept {
     // After the sign, so that who commits now either sees it or is seen.
     if (shm::load(where.header().producer.tail) == head) {
         where.waits().wait(mark.bell, rung, idle_slice);
+    }
+    shm::word(mark.sleeping).store(0);
+}
+
+/// Nobody waits for durability: a slice more of records makes a better block and saves syncs.
+void keeper::doze(shm::region& where) noexcept {
+    auto& mark = where.header().keeper;
+    const auto rung = shm::load(mark.bell);
+    shm::word(mark.sleeping).store(1);
+    // After the sign, so that who waits now either sees it, and rings, or is seen.
+    const auto lag = shm::load(where.header().producer.tail) - shm::load(where.header().head.value);
+    if (shm::load(where.header().durable.sleepers) <= sleepers_ &&
+        lag < where.geometry().ring_bytes / 8) {
+        where.waits().wait(mark.bell, rung, doze_slice);
     }
     shm::word(mark.sleeping).store(0);
 }
@@ -285,7 +323,13 @@ result<> keeper::run(shm::region& where, const std::function<bool()>& stop) {
             shm::sweep(where);
             swept = now;
         }
-        if (*drained == 0) idle(where);
+        if (*drained == 0) {
+            idle(where);
+        } else if (woken_ == 0) {
+            doze(where);
+        } else {
+            gather(where, *drained);
+        }
     }
     if (ended) ended = drain_rest(where);  // What has been committed by now goes along.
     if (shm::load(mark.slot) == self->owner()) shm::step(mark.slot, 0);

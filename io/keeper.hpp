@@ -64,7 +64,9 @@ class keeper final : public shm::drain {
     result<std::uint64_t> write_out(shm::region& where, std::uint64_t end, std::uint64_t first_lsn);
     result<std::uint64_t> ready_end(shm::region& where, std::uint64_t& first_lsn);
     void publish(shm::region& where, std::uint64_t lsn) noexcept;
+    void gather(shm::region& where, std::uint64_t drained) const noexcept;
     void idle(shm::region& where) noexcept;
+    void doze(shm::region& where) noexcept;
 
     std::mutex turn_;  // Of help(), which comes from any thread, and of run().
     file_system* files_;
@@ -76,6 +78,10 @@ class keeper final : public shm::drain {
     std::optional<finding> found_;
     std::vector<std::byte> wrapped_;
     std::uint64_t epoch_ = 0;
+    std::uint32_t woken_ = 0;  // How many slept until the last sync had ended.
+    std::uint32_t sleepers_ =
+        0;  // The mark's count of them then: the dead and the slow stand in it.
+    std::uint64_t sync_ns_ = 0;  // How long it took.
 };
 
 }  // namespace perdure::io

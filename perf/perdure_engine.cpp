@@ -36,7 +36,12 @@ void must(const result<T>& answer, const char* what) {
 class kept_world {
   public:
     explicit kept_world(world&& kept)
-        : world_(std::move(kept)), first_head_(head()), thread_([this] { keep(); }) {}
+        : world_(std::move(kept)), first_head_(head()), thread_([this] { keep(); }) {
+        // It reads its journal before it signs: no part of what is to be measured.
+        while (world_.status().keeper_pid == 0 && !ended_.load(std::memory_order_acquire)) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    }
     kept_world(const kept_world&) = delete;
     kept_world& operator=(const kept_world&) = delete;
     ~kept_world() {
@@ -67,11 +72,13 @@ class kept_world {
         } catch (...) {
             failure_ = std::current_exception();  // Read after the join.
         }
+        ended_.store(true, std::memory_order_release);
     }
 
     world world_;
     std::uint64_t first_head_;
     std::atomic<bool> stop_{false};
+    std::atomic<bool> ended_{false};
     std::exception_ptr failure_;
     std::thread thread_;
 };
@@ -197,7 +204,7 @@ class perdure_engine final : public engine {
             PERDURE_TRY(books.create_asset(by, "gold", 0, treasury));
             return {};
         }),
-               "make the asset");
+             "make the asset");
         for (std::uint64_t first = 0; first < accounts; first += accounts_a_transaction) {
             const std::uint64_t end = std::min(first + accounts_a_transaction, accounts);
             must(session_->write([&](tx& by) -> result<> {
@@ -207,7 +214,7 @@ class perdure_engine final : public engine {
                 }
                 return {};
             }),
-                   "load accounts");
+                 "load accounts");
         }
     }
 

@@ -2,6 +2,7 @@
 //
 // transaction::commit, store by store in the order of docs/model/tx.pml.
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/crc32c.hpp>
@@ -40,8 +41,10 @@ const std::uint64_t* logical_image(const std::uint64_t* row, std::uint32_t words
     return buffer.data();
 }
 
+}  // namespace
+
 /// Per group, what the rows gained; a transaction touches few groups.
-class group_sums {
+class transaction::group_sums {
   public:
     void add(std::uint32_t group, std::uint64_t is, std::uint64_t was, int sign) {
         const auto gained =
@@ -80,62 +83,71 @@ class group_sums {
     std::vector<group_sum> more_;
 };
 
-}  // namespace
-
-result<> transaction::check_balance() noexcept {
-    group_sums sums;
-    for (const auto& each : entries_) {
-        if (each.table == 0) continue;
-        const auto* before = image_of(each);
-        const auto* after = copy_of(each);
-        const bool lived = is_live(before);
-        const bool lives = is_live(after);
-        for (const auto& rule : shapes_[each.table].rules) {
-            const auto was = word_in(before, rule.offset / 8U);
-            const auto is = word_in(after, rule.offset / 8U);
-            const auto group_was = group_in(before, rule);
-            const auto group_is = group_in(after, rule);
-            if (was == is && group_was == group_is && lived == lives) continue;
-            if (lived && lives && group_was == group_is) {
-                sums.add(group_is, is, was, rule.sign);
-                continue;
-            }
-            if (lived) sums.add(group_was, 0, was, rule.sign);
-            if (lives) sums.add(group_is, is, 0, rule.sign);
+void transaction::sum_up(const entry& each, group_sums& sums) const noexcept {
+    const auto* before = image_of(each);
+    const auto* after = copies_.data() + each.undo + sizeof(undo_entry);
+    const bool lived = is_live(before);
+    const bool lives = is_live(after);
+    for (const auto& rule : shapes_[each.table].rules) {
+        const auto was = word_in(before, rule.offset / 8U);
+        const auto is = word_in(after, rule.offset / 8U);
+        const auto group_was = group_in(before, rule);
+        const auto group_is = group_in(after, rule);
+        if (was == is && group_was == group_is && lived == lives) continue;
+        if (lived && lives && group_was == group_is) {
+            sums.add(group_is, is, was, rule.sign);
+            continue;
         }
+        if (lived) sums.add(group_was, 0, was, rule.sign);
+        if (lives) sums.add(group_is, is, 0, rule.sign);
     }
-    if (!sums.is_zero()) return errc::unbalanced;
-    return {};
 }
 
-void transaction::append_changes(entry& each) noexcept {
-    std::array<std::uint64_t, page_bytes / 8> logical;
+/// Answers which of the words from `first` on differ, bit 0 being `first`.
+std::uint32_t transaction::append_change(const entry& each, const std::uint64_t* before,
+                                         const std::uint64_t* after, std::uint32_t first) noexcept {
+    const std::uint32_t end = std::min(each.bytes / 8, first + change_words_max);
+    auto* place = record_.data() + record_used_;
+    auto* difference = place + sizeof(change_header);
+    std::uint32_t mask = 0;
+    for (std::uint32_t i = std::max(first, 1U); i < end; ++i) {
+        // Without a branch: written always, kept where it is not zero.
+        const std::uint64_t gained = after[i] - before[i];
+        const bool differs = gained != 0;
+        std::memcpy(difference, &gained, sizeof gained);
+        difference += differs ? sizeof gained : 0;
+        mask |= static_cast<std::uint32_t>(differs) << (i - first);
+    }
+    if (mask == 0) return 0;
+    write_words(
+        place,
+        pack(static_cast<std::uint16_t>(each.table), static_cast<std::uint16_t>(first), mask),
+        each.row, before[0]);
+    record_used_ = static_cast<std::size_t>(difference - record_.data());
+    ++change_count_;
+    return mask;
+}
+
+void transaction::append_changes(entry& each, group_sums& sums) noexcept {
     const auto* before = reinterpret_cast<const std::uint64_t*>(image_of(each));
     const auto* after = reinterpret_cast<const std::uint64_t*>(copy_of(each));
-    // Behind the header a row that is not live has no logical content.
-    if (!is_live(image_of(each))) before = logical_image(before, each.bytes / 8, logical);
-    if (!is_live(copy_of(each))) after = logical_image(after, each.bytes / 8, logical);
-    const std::uint32_t words = each.bytes / 8;
-    for (std::uint32_t first = 0; first < words; first += change_words_max) {
-        const std::uint32_t end = std::min(words, first + change_words_max);
-        auto* place = record_.data() + record_used_;
-        auto* difference = place + sizeof(change_header);
-        std::uint32_t mask = 0;
-        for (std::uint32_t i = std::max(first, 1U); i < end; ++i) {
-            const std::uint64_t gained = after[i] - before[i];
-            if (gained == 0) continue;
-            std::memcpy(difference, &gained, sizeof gained);
-            difference += sizeof gained;
-            mask |= 1U << (i - first);
-        }
-        if (mask == 0) continue;
-        const change_header change{static_cast<std::uint16_t>(each.table),
-                                   static_cast<std::uint16_t>(first), mask, each.row, before[0]};
-        std::memcpy(place, &change, sizeof change);
-        record_used_ = static_cast<std::size_t>(difference - record_.data());
-        each.changed = true;
-        ++change_count_;
+    const bool lived = is_live(image_of(each));
+    const bool lives = is_live(copy_of(each));
+    if (lived && lives && each.bytes <= change_words_max * 8) {
+        each.mask = append_change(each, before, after, 0);
+        each.changed = each.mask != 0;
+        if ((each.mask & shapes_[each.table].rule_words) != 0) sum_up(each, sums);
+        return;
     }
+    each.mask = whole;
+    std::array<std::uint64_t, page_bytes / 8> logical;
+    // Behind the header a row that is not live has no logical content.
+    if (!lived) before = logical_image(before, each.bytes / 8, logical);
+    if (!lives) after = logical_image(after, each.bytes / 8, logical);
+    for (std::uint32_t first = 0; first < each.bytes / 8; first += change_words_max) {
+        if (append_change(each, before, after, first) != 0) each.changed = true;
+    }
+    sum_up(each, sums);
 }
 
 result<> transaction::build_record() noexcept {
@@ -143,41 +155,39 @@ result<> transaction::build_record() noexcept {
     if (event_count_ > std::numeric_limits<std::uint16_t>::max()) {
         return errc::transaction_too_large;
     }
-    // As large as it can get: each row changed in every word.
-    std::size_t bound = headers_bytes + sizeof key_ + events_used_ + record_alignment;
-    for (const auto& each : entries_) {
-        if (each.table != 0) bound += each.bytes + each.bytes / 8 + sizeof(change_header);
-    }
+    const std::size_t bound = record_used_ + changes_bound_ + record_alignment;
     if (record_.size() < bound) record_.resize(bound * 2);
-    record_used_ = headers_bytes;
-    if (keyed_) {
-        std::memcpy(record_.data() + record_used_, &key_, sizeof key_);
-        record_used_ += sizeof key_;
-    }
-    copy_words(record_.data() + record_used_, events_.data(), events_used_);
-    record_used_ += events_used_;
+    if (keyed_) std::memcpy(record_.data() + headers_bytes, &key_, sizeof key_);
+    group_sums sums;
     for (auto& each : entries_) {
-        if (each.table != 0) append_changes(each);
+        if (each.table != 0) append_changes(each, sums);
     }
+    if (!sums.is_zero()) return errc::unbalanced;
     for (; record_used_ % record_alignment != 0; ++record_used_) record_[record_used_] = {};
-    if (record_used_ > record_bytes_max(*where_)) return errc::transaction_too_large;
-    transaction_header header{};
-    header.flags = keyed_ ? std::uint16_t{keyed} : std::uint16_t{0};
-    header.events = static_cast<std::uint16_t>(event_count_);
-    header.wall_ns = where_->waits().wall_ns();
-    header.world_time = peek(where_->header().world_time.value);
-    header.changes = change_count_;
-    header.incarnation = static_cast<std::uint32_t>(where_->geometry().incarnation);
-    std::memcpy(record_.data() + sizeof(record_header), &header, sizeof header);
+    if (record().size() > record_bytes_max(*where_)) return errc::transaction_too_large;
+    const std::uint64_t flags = keyed_ ? keyed : 0;
+    const std::uint64_t world_time = peek(where_->header().world_time.value);
+    write_words(record_front() + sizeof(record_header),
+                flags << 32 | static_cast<std::uint64_t>(event_count_) << 48,  // Checksum: stamp().
+                where_->waits().wall_ns(), world_time,
+                change_count_ | where_->geometry().incarnation << 32);
     return {};
 }
 
 void transaction::write_back() noexcept {
     for (const auto& each : entries_) {
         PERDURE_CRASH_POINT("commit.store");
-        const std::uint32_t skip =
-            each.table != 0 ? sizeof(std::uint64_t) : 0;  // The LSN: stamp().
-        copy_in(where_->at<std::byte>(each.at + skip), copy_of(each) + skip, each.bytes - skip);
+        auto* target = where_->at<std::uint64_t>(each.at);
+        const auto* copy = copy_of(each);
+        if (each.mask != whole) {
+            for (std::uint32_t rest = each.mask; rest != 0; rest &= rest - 1) {
+                const auto word = static_cast<std::uint32_t>(std::countr_zero(rest));
+                put(target[word], word_in(copy, word));
+            }
+            continue;
+        }
+        const std::uint32_t skip = each.table != 0 ? 1 : 0;  // The LSN: stamp().
+        copy_in(target + skip, copy + skip * 8, each.bytes - skip * 8);
     }
     if (planted(bug::store_before_undo)) step(slot_->undo_used, undo_used_);
 }
@@ -188,12 +198,9 @@ void transaction::stamp(std::uint64_t lsn) noexcept {
         PERDURE_CRASH_POINT("commit.stamp");
         put(*where_->at<std::uint64_t>(each.at), lsn);
     }
-    record_header header{};
-    header.lsn = lsn;
-    header.bytes = static_cast<std::uint32_t>(record_used_);
-    std::memcpy(record_.data(), &header, sizeof header);
+    write_words(record_front(), lsn, std::uint64_t{record().size()});
     const std::uint32_t crc = record_crc(record());
-    std::memcpy(record_.data() + sizeof header, &crc, sizeof crc);
+    std::memcpy(record_front() + sizeof(record_header), &crc, sizeof crc);
 }
 
 result<> transaction::lock_ring() noexcept {
@@ -250,7 +257,7 @@ result<receipt> transaction::commit_journaled() noexcept {
         roll_back();
         return locked.error();
     }
-    const auto place = claim(*where_, self_->slot(), static_cast<std::uint32_t>(record_used_));
+    const auto place = claim(*where_, self_->slot(), static_cast<std::uint32_t>(record().size()));
     PERDURE_CRASH_POINT("commit.ring_unlock");
     step(lock, 0);
     if (!place) {
@@ -284,7 +291,6 @@ result<receipt> transaction::commit_journaled() noexcept {
 result<receipt> transaction::commit() noexcept {
     result<> ready;
     if (why_ != rerun::none) ready = errc::conflict;
-    if (ready) ready = check_balance();
     if (ready) ready = build_record();
     if (ready && !reads_.validate()) ready = fail(rerun::stale);  // A first look.
     if (!ready) {

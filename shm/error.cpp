@@ -50,7 +50,8 @@ entry describe(errc code) noexcept {
                     "verify`."};
         case errc::durability_lost:
             return {"durability_lost",
-                    "A write or sync failed; mend the disk, then restart the keeper."};
+                    "A write or sync failed, and this region stays frozen; mend the disk, stop the "
+                    "world's processes, remove its region: it comes back as it was last durable."};
         case errc::not_attached:
             return {"not_attached", "The session has left or its world is closed; join again."};
         case errc::wrong_thread:

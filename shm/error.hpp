@@ -9,9 +9,9 @@
 // Threads     Everything here may be called from any thread.
 #pragma once
 
-#include <boost/system/result.hpp>
 #include <boost/system/system_error.hpp>
 #include <cstdint>
+#include <perdure/shm/result.hpp>
 #include <string>
 #include <string_view>
 
@@ -75,15 +75,6 @@ std::string_view name(errc code) noexcept;
 
 /// One sentence for people: what it means and what to do about it.
 std::string_view remedy(errc code) noexcept;
-
-/// A value or the reason there is none. Trivially copyable where T is; ignoring it warns.
-template <class T = void>
-class [[nodiscard]] result : public boost::system::result<T, errc> {
-  public:
-    using boost::system::result<T, errc>::result;
-};
-
-[[noreturn]] void throw_exception_from_error(errc code, const boost::source_location& where);
 
 /// A refusal to start: open, attach, configuration, plugin load.
 class failure : public boost::system::system_error {

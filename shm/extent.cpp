@@ -4,6 +4,22 @@
 
 namespace perdure::shm {
 
+std::uint64_t directory::learn(std::uint32_t table, std::uint64_t row) noexcept {
+    const std::uint64_t at = shm::locate(*where_, table, row);
+    if (at == 0) return 0;
+    const auto& d = where_->descriptor(table);
+    const std::uint64_t page = page_of_row(d, row);
+    auto& t = tables_[table];
+    t.page_magic = peek(d.page_magic);
+    t.rows_per_page = peek(d.rows_per_page);
+    t.row_bytes = peek(d.row_bytes);
+    const std::uint64_t extent = page / extent_pages;
+    if (extent >= t.extents.size()) t.extents.resize(extent + 1);
+    t.extents[extent] =
+        at - (row - page * t.rows_per_page) * t.row_bytes - page % extent_pages * page_bytes;
+    return at;
+}
+
 void lay_descriptor(table_descriptor& table, std::uint32_t row_bytes, std::uint32_t flags,
                     std::uint32_t key_at) noexcept {
     table = {};

@@ -1,35 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <bit>
+#include <perdure/shm/bucket.hpp>
 #include <perdure/shm/hash_index.hpp>
 #include <perdure/shm/loader.hpp>
 
 namespace perdure::shm {
 namespace {
 
-constexpr std::uint64_t row_mask = (1ULL << 48) - 1;
 // Of ten buckets' 70 places: at half load one key in twenty lies in an overflow bucket, at 70 % one
 // in four, and each costs a cache miss (perf/transfer).
 constexpr std::uint64_t entries_in_ten = 36;
 constexpr int chain_max = 64;  // A longer chain is a garbled one.
-
-constexpr std::uint64_t tag_of(std::uint64_t hash) noexcept { return hash & ~row_mask; }
-constexpr std::uint64_t entry_of(std::uint64_t hash, std::uint64_t row) noexcept {
-    return tag_of(hash) | (row + 1);
-}
-constexpr std::uint64_t row_in(std::uint64_t entry) noexcept { return (entry & row_mask) - 1; }
-
-/// Bucket of a hash while there are `count` of them.
-constexpr std::uint64_t bucket_of(std::uint64_t hash, std::uint64_t count) noexcept {
-    const auto bits = std::bit_width(count - 1);
-    std::uint64_t number = hash & ((1ULL << bits) - 1);
-    if (number >= count) number &= (1ULL << (bits - 1)) - 1;
-    return number;
-}
-
-bool is_responsible(const bucket& seen, std::uint64_t number, std::uint64_t hash) noexcept {
-    return seen.level < 48 && (hash & ((1ULL << seen.level) - 1)) == number;
-}
 
 struct index_tables {
     std::uint32_t buckets;
@@ -45,10 +26,9 @@ result<index_tables> tables_of(const region& where, std::uint32_t table) noexcep
     return index_tables{index, overflow};
 }
 
-/// The key in a row, read beside writers: a hint unless the row is known to stand still.
-bool has_key(const region& where, std::uint32_t table, std::uint64_t row,
+/// The key in a row at `at`, read beside writers: a hint unless the row is known to stand still.
+bool has_key(const region& where, std::uint32_t table, std::uint64_t at,
              const row_key& key) noexcept {
-    const std::uint64_t at = locate(where, table, row);
     if (at == 0) return false;
     const auto* place = where.at<std::uint64_t>(at + peek(where.descriptor(table).key_at));
     return peek(place[0]) == key.high && peek(place[1]) == key.low;
@@ -57,29 +37,21 @@ bool has_key(const region& where, std::uint32_t table, std::uint64_t row,
 /// The same with this transaction's own, unwritten rows; nobody else has any.
 template <class Source>
 bool has_key_for(Source& source, std::uint32_t table, std::uint64_t row, const row_key& key) {
+    const std::uint64_t at = source.locate(table, row);
     if constexpr (std::same_as<Source, transaction>) {
-        const std::uint64_t at = locate(source.where(), table, row);
         const auto* copy = at == 0 ? nullptr : source.edited(at);
         if (copy != nullptr) {
             const auto key_at = peek(source.where().descriptor(table).key_at);
             return std::memcmp(copy + key_at, &key, sizeof key) == 0;
         }
     }
-    return has_key(source.where(), table, row, key);
+    return has_key(source.where(), table, at, key);
 }
 
-/// First row in the bucket whose tag fits and whose key is `key`, ~0 when there is none.
 template <class Source>
-std::uint64_t match(Source& source, std::uint32_t table, const bucket& in, std::uint64_t hash,
-                    const row_key& key) noexcept {
-    for (const auto& entry : in.entries) {
-        const std::uint64_t seen = peek(entry);
-        if (seen != 0 && tag_of(seen) == tag_of(hash) &&
-            has_key_for(source, table, row_in(seen), key)) {
-            return row_in(seen);
-        }
-    }
-    return ~0ULL;
+std::uint64_t match_for(Source& source, std::uint32_t table, const bucket& in, std::uint64_t hash,
+                        const row_key& key) noexcept {
+    return match(in, hash, [&](std::uint64_t row) { return has_key_for(source, table, row, key); });
 }
 
 /// Copies of the chain of one bucket, edited: all under the primary bucket's stripe.
@@ -90,17 +62,16 @@ struct chain {
 };
 
 result<chain> edit_chain(transaction& tx, index_tables tables, std::uint64_t number) noexcept {
-    auto& where = tx.where();
     chain out;
     out.stripe = stripe_of(tables.buckets, number);
-    std::uint64_t at = locate(where, tables.buckets, number);
+    std::uint64_t at = tx.locate(tables.buckets, number);
     for (;;) {
         if (at == 0 || out.count == chain_max) return errc::garbled;
         auto* link =
             reinterpret_cast<bucket*>(PERDURE_TRY(tx.edit_words(at, sizeof(bucket), out.stripe)));
         out.links[static_cast<std::size_t>(out.count++)] = link;
         if (link->overflow == 0) return out;
-        at = locate(where, tables.overflow, link->overflow - 1);
+        at = tx.locate(tables.overflow, link->overflow - 1);
     }
 }
 
@@ -128,7 +99,7 @@ result<> put_entry(transaction& tx, index_tables tables, chain& into,
     }
     if (into.count == chain_max) return errc::region_full;
     const std::uint64_t row = PERDURE_TRY(take_number(tx, tables.overflow));
-    const std::uint64_t at = locate(tx.where(), tables.overflow, row);
+    const std::uint64_t at = tx.locate(tables.overflow, row);
     auto* added =
         reinterpret_cast<bucket*>(PERDURE_TRY(tx.edit_words(at, sizeof(bucket), into.stripe)));
     *added = {};
@@ -149,7 +120,7 @@ result<std::uint64_t> find_slowly(Source& source, index_tables tables, std::uint
         if (count == 0) return errc::garbled;
         const std::uint64_t number = bucket_of(hash, count);
         const std::uint32_t stripe = stripe_of(tables.buckets, number);
-        std::uint64_t at = locate(where, tables.buckets, number);
+        std::uint64_t at = source.locate(tables.buckets, number);
         bool responsible = true;
         for (int links = 0; at != 0 && links < chain_max; ++links) {
             bucket link;
@@ -158,9 +129,9 @@ result<std::uint64_t> find_slowly(Source& source, index_tables tables, std::uint
                 responsible = false;
                 break;
             }
-            const std::uint64_t row = match(source, table, link, hash, key);
+            const std::uint64_t row = match_for(source, table, link, hash, key);
             if (row != ~0ULL) return row;
-            at = link.overflow == 0 ? 0 : locate(where, tables.overflow, link.overflow - 1);
+            at = link.overflow == 0 ? 0 : source.locate(tables.overflow, link.overflow - 1);
         }
         if (responsible) return errc::not_found;
     }
@@ -177,17 +148,17 @@ result<std::uint64_t> find_row(Source& source, std::uint32_t table, const row_ke
     const auto count = peek(where.descriptor(tables.buckets).row_high);
     if (count == 0) return errc::garbled;
     // A hit needs no version: whoever goes on to the row checks the key there, under its stripe.
-    std::uint64_t at = locate(where, tables.buckets, bucket_of(hash, count));
+    std::uint64_t at = source.locate(tables.buckets, bucket_of(hash, count));
     // A bucket that this transaction has edited is not the one in the region.
     if constexpr (std::same_as<Source, transaction>) {
         if (at != 0 && source.edited(at) != nullptr) at = 0;
     }
     for (int links = 0; at != 0 && links < chain_max; ++links) {
         const auto& link = *where.template at<bucket>(at);
-        const std::uint64_t row = match(source, table, link, hash, key);
+        const std::uint64_t row = match_for(source, table, link, hash, key);
         if (row != ~0ULL) return row;
         const std::uint32_t next = peek(link.overflow);
-        at = next == 0 ? 0 : locate(where, tables.overflow, next - 1);
+        at = next == 0 ? 0 : source.locate(tables.overflow, next - 1);
     }
     return find_slowly(source, tables, table, key, hash);
 }
@@ -201,78 +172,50 @@ result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key
     if (keys.size() > edit_keys_max || copies.size() < keys.size()) {
         return errc::transaction_too_large;
     }
-    const auto tables = PERDURE_TRY(tables_of(where, table));
-    const auto count = peek(where.descriptor(tables.buckets).row_high);
+    const auto* shape = PERDURE_TRY(tx.shape(table));
+    if (shape->index == 0) return errc::unknown_table;
+    const auto count = peek(where.descriptor(shape->index).row_high);
     if (count == 0) return errc::garbled;
-    std::array<std::uint64_t, edit_keys_max> hashes;
-    std::array<std::uint64_t, edit_keys_max> buckets;
+    struct sought {
+        std::uint64_t hash;
+        const bucket* line;
+        std::uint64_t row;
+        std::uint64_t at;  // 0: not in its first bucket.
+    };
+    std::array<sought, edit_keys_max> all;
     // Three passes, so that the misses of all keys are under way together.
     for (std::size_t i = 0; i < keys.size(); ++i) {
-        hashes[i] = hash_of(keys[i]);
-        buckets[i] = locate(where, tables.buckets, bucket_of(hashes[i], count));
-        if (buckets[i] != 0) __builtin_prefetch(where.at<bucket>(buckets[i]));
+        auto& each = all[i];
+        each.hash = hash_of(keys[i]);
+        const std::uint64_t at = tx.locate(shape->index, bucket_of(each.hash, count));
+        each.line = at == 0 ? nullptr : where.at<bucket>(at);
+        __builtin_prefetch(each.line);
     }
-    const auto* shape = PERDURE_TRY(tx.shape(table));
-    std::array<std::uint64_t, edit_keys_max> rows;
-    std::array<std::uint64_t, edit_keys_max> places;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-        places[i] = 0;
-        if (buckets[i] == 0) continue;
-        const bucket& line = *where.at<bucket>(buckets[i]);
-        for (const auto& entry : line.entries) {
-            const std::uint64_t seen = peek(entry);
-            if (seen == 0 || tag_of(seen) != tag_of(hashes[i])) continue;
-            rows[i] = row_in(seen);
-            places[i] = locate(where, table, rows[i]);
-            __builtin_prefetch(where.at<std::byte>(places[i]), 1);
-            __builtin_prefetch(&where.stripe(stripe_of(table, rows[i])), 1);
-            break;
-        }
+        auto& each = all[i];
+        each.row = each.line == nullptr ? ~0ULL : first_with_tag(*each.line, each.hash);
+        each.at = each.row == ~0ULL ? 0 : tx.locate(table, each.row);
+        __builtin_prefetch(where.at<std::byte>(each.at), 1);
+        __builtin_prefetch(&where.stripe(stripe_of(table, each.row)), 1);
     }
-    const std::uint32_t key_at = peek(where.descriptor(table).key_at);
-    const auto is_it = [&](std::byte* copy, std::size_t i) {
-        return reinterpret_cast<const row_header*>(copy)->live == 1 &&
-               std::memcmp(copy + key_at, &keys[i], sizeof(row_key)) == 0;
+    const auto is_it = [&](const std::byte* copy, const row_key& key) {
+        row_key found;
+        std::memcpy(&found, copy + shape->key_at, sizeof found);
+        return reinterpret_cast<const row_header*>(copy)->live == 1 && found == key;
     };
     for (std::size_t i = 0; i < keys.size(); ++i) {
-        if (places[i] != 0) {
-            copies[i] = PERDURE_TRY(tx.edit_at(table, rows[i], places[i], *shape));
-            if (is_it(copies[i], i)) continue;
+        const auto& each = all[i];
+        if (each.at != 0) {
+            copies[i] = PERDURE_TRY(tx.edit_at(table, each.row, each.at, *shape));
+            if (is_it(copies[i], keys[i])) continue;
         }
         // Not in the first bucket, or another key's row with the same tag (locked for nothing,
         // which happens once in ten thousand): the index is asked properly.
         const std::uint64_t row = PERDURE_TRY(find_row(tx, table, keys[i]));
         copies[i] = PERDURE_TRY(tx.edit(table, row));
-        if (!is_it(copies[i], i)) return tx.lost_row();
+        if (!is_it(copies[i], keys[i])) return tx.lost_row();
     }
     return {};
-}
-
-void foresight::expect(const region& where, std::uint32_t table, const row_key& key) noexcept {
-    const auto bucket_place = [&where](std::uint32_t of, std::uint64_t hash) noexcept {
-        const auto tables = tables_of(where, of);
-        if (!tables) return std::uint64_t{0};
-        const auto count = peek(where.descriptor(tables->buckets).row_high);
-        return count == 0 ? 0 : locate(where, tables->buckets, bucket_of(hash, count));
-    };
-    auto& due = coming_[next_];
-    next_ = (next_ + 1) % lead;
-    if (due.table != 0) {
-        const std::uint64_t hash = hash_of(due.key);
-        const std::uint64_t at = bucket_place(due.table, hash);
-        for (std::size_t i = 0; at != 0 && i < std::size(bucket{}.entries); ++i) {
-            const std::uint64_t seen = peek(where.at<bucket>(at)->entries[i]);
-            if (seen == 0 || tag_of(seen) != tag_of(hash)) continue;
-            const std::uint64_t place = locate(where, due.table, row_in(seen));
-            __builtin_prefetch(where.at<std::byte>(place), 1);
-            __builtin_prefetch(&where.stripe(stripe_of(due.table, row_in(seen))), 1);
-            break;
-        }
-    }
-    due = {table, key};
-    if (const auto at = bucket_place(table, hash_of(key)); at != 0) {
-        __builtin_prefetch(where.at<std::byte>(at));
-    }
 }
 
 result<> enter_key(transaction& tx, std::uint32_t table, const row_key& key,
@@ -282,7 +225,7 @@ result<> enter_key(transaction& tx, std::uint32_t table, const row_key& key,
     auto into = PERDURE_TRY(edit_chain_of(tx, tables, hash));
     for (int i = 0; i < into.count; ++i) {
         const auto& link = *into.links[static_cast<std::size_t>(i)];
-        const std::uint64_t other = match(tx, table, link, hash, key);
+        const std::uint64_t other = match_for(tx, table, link, hash, key);
         if (other != ~0ULL && other != row) return errc::exists;
     }
     return put_entry(tx, tables, into, entry_of(hash, row));
@@ -295,7 +238,7 @@ result<taken_row> insert_key(transaction& tx, std::uint32_t table, const row_key
     for (int i = 0; i < into.count; ++i) {
         const auto& link = *into.links[static_cast<std::size_t>(i)];
         for (const auto& entry : link.entries) {
-            if (entry == 0 || tag_of(entry) != tag_of(hash)) continue;
+            if (!has_tag(entry, hash)) continue;
             if (has_key_for(tx, table, row_in(entry), key)) return errc::exists;
         }
     }
@@ -311,7 +254,7 @@ result<> erase_key(transaction& tx, std::uint32_t table, const row_key& key) noe
     auto from = PERDURE_TRY(edit_chain_of(tx, tables, hash));
     for (int i = 0; i < from.count; ++i) {
         for (auto& entry : from.links[static_cast<std::size_t>(i)]->entries) {
-            if (entry == 0 || tag_of(entry) != tag_of(hash)) continue;
+            if (!has_tag(entry, hash)) continue;
             if (!has_key_for(tx, table, row_in(entry), key)) continue;
             const std::uint64_t row = row_in(entry);
             entry = 0;
@@ -336,7 +279,7 @@ result<> split_bucket(transaction& tx, std::uint32_t table) noexcept {
     const std::uint64_t count = root->row_high;
     const auto level = static_cast<std::uint32_t>(std::bit_width(count) - 1);
     const std::uint64_t number = count - (1ULL << level);
-    if (locate(where, tables.buckets, count) == 0) {
+    if (tx.locate(tables.buckets, count) == 0) {
         // Pages are there for the next transaction, when their directory has been written back.
         return add_pages(tx, tables.buckets, count, count + 1);
     }
@@ -353,7 +296,7 @@ result<> split_bucket(transaction& tx, std::uint32_t table) noexcept {
     from.links[0]->level = into.links[0]->level = level + 1;
     const auto key_at = peek(where.descriptor(table).key_at);
     for (const auto entry : all) {
-        const std::uint64_t at = locate(where, table, row_in(entry));
+        const std::uint64_t at = tx.locate(table, row_in(entry));
         if (at == 0) return errc::garbled;
         row_key key;  // Stands still: who would change it needs this bucket's stripe.
         copy_out(&key, where.at<std::byte>(at + key_at), sizeof key);
@@ -372,12 +315,14 @@ result<> load_key(region& where, std::uint32_t table, std::uint64_t row,
                 where.at<std::byte>(locate(where, table, row) + where.descriptor(table).key_at),
                 sizeof key);
     const std::uint64_t hash = hash_of(key);
-    view alone(where);
+    const auto is_it = [&](std::uint64_t other) {
+        return has_key(where, table, locate(where, table, other), key);
+    };
     std::uint64_t at =
         locate(where, tables.buckets, bucket_of(hash, where.descriptor(tables.buckets).row_high));
     for (int links = 0; at != 0 && links < chain_max; ++links) {
         auto& link = *where.at<bucket>(at);
-        if (match(alone, table, link, hash, key) != ~0ULL) return errc::exists;
+        if (match(link, hash, is_it) != ~0ULL) return errc::exists;
         for (auto& place : link.entries) {
             if (place != 0) continue;
             place = entry_of(hash, row);

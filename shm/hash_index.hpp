@@ -33,12 +33,13 @@ template <class T>
 concept row_source = requires(T& source, std::uint64_t at, std::uint32_t n, void* out) {
     { source.get_words(at, n, n, out) } -> std::same_as<result<>>;
     { source.where() } -> std::same_as<region&>;
+    { source.locate(n, at) } -> std::same_as<std::uint64_t>;
 };
 
 /// Consistent optimistic reads outside a transaction; session.hpp and world.read() make them.
 class view {
   public:
-    explicit view(region& where) : where_(&where), reads_(where, 0) {}
+    explicit view(region& where) : where_(&where), reads_(where, 0), directory_(where) {}
     result<> get_words(std::uint64_t at, std::uint32_t bytes, std::uint32_t stripe,
                        void* out) noexcept {
         return reads_.copy(at, bytes, stripe, out);
@@ -46,13 +47,17 @@ class view {
     /// Errors: not_found, unknown_table, conflict (run again).
     template <mapped Row>
     result<Row> get(std::uint32_t table, std::uint64_t row) noexcept {
-        const std::uint64_t at = locate(*where_, table, row);
+        const std::uint64_t at = locate(table, row);
         if (at == 0 || peek(where_->descriptor(table).row_bytes) != sizeof(Row)) {
             return errc::not_found;
         }
         Row copy;
         PERDURE_TRY(get_words(at, sizeof copy, stripe_of(table, row), &copy));
         return copy;
+    }
+    /// As shm::locate().
+    std::uint64_t locate(std::uint32_t table, std::uint64_t row) noexcept {
+        return directory_.locate(table, row);
     }
     [[nodiscard]] region& where() const noexcept { return *where_; }
     [[nodiscard]] bool is_fresh() const noexcept { return reads_.validate(); }
@@ -61,6 +66,7 @@ class view {
   private:
     region* where_;
     reads reads_;
+    directory directory_;
 };
 
 /// Row of the live entry with that key; an absent key is noted, so that a commit notices when it
@@ -73,7 +79,7 @@ template <mapped Row, row_source Source>
 result<Row> get_key(Source& source, std::uint32_t table, const row_key& key) noexcept {
     for (int turn = 0; turn < 8; ++turn) {
         const std::uint64_t row = PERDURE_TRY(find_row(source, table, key));
-        const std::uint64_t at = locate(source.where(), table, row);
+        const std::uint64_t at = source.locate(table, row);
         if (at == 0 || peek(source.where().descriptor(table).row_bytes) != sizeof(Row)) {
             return errc::schema_mismatch;
         }
@@ -91,23 +97,6 @@ result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key
                    std::span<std::byte*> copies) noexcept;
 
 inline constexpr std::size_t edit_keys_max = 16;
-
-/// Keys that will be edited soon: fetches their memory ahead, so that the transaction meets no
-/// cache miss. A hint: wrong ones cost a little time, forgotten ones nothing.
-class foresight {
-  public:
-    /// Fetches the key's bucket, and the row of the key that was named `lead` calls before.
-    void expect(const region& where, std::uint32_t table, const row_key& key) noexcept;
-
-  private:
-    static constexpr std::size_t lead = 8;
-    struct expected {
-        std::uint32_t table = 0;
-        row_key key{};
-    };
-    std::array<expected, lead> coming_{};
-    std::size_t next_ = 0;
-};
 
 template <mapped Row>
 result<Row*> edit_key(transaction& tx, std::uint32_t table, const row_key& key) noexcept {

@@ -20,13 +20,9 @@ class kernel_park final : public park {};
 
 }  // namespace
 
-std::uint64_t park::now_ns() noexcept {
-    return read_clock(CLOCK_MONOTONIC);
-}
+std::uint64_t park::now_ns() noexcept { return read_clock(CLOCK_MONOTONIC); }
 
-std::uint64_t park::wall_ns() noexcept {
-    return read_clock(CLOCK_REALTIME_COARSE);
-}
+std::uint64_t park::wall_ns() noexcept { return read_clock(CLOCK_REALTIME_COARSE); }
 
 void park::wait(const std::uint32_t& place, std::uint32_t expected,
                 std::chrono::nanoseconds slice) noexcept {
@@ -37,13 +33,12 @@ void park::wait(const std::uint32_t& place, std::uint32_t expected,
     ::syscall(SYS_futex, &place, FUTEX_WAIT, expected, &span, nullptr, 0);
 }
 
-void park::wake(const std::uint32_t& place, int sleepers) noexcept {
-    ::syscall(SYS_futex, &place, FUTEX_WAKE, sleepers, nullptr, nullptr, 0);
+int park::wake(const std::uint32_t& place, int sleepers) noexcept {
+    const auto woken = ::syscall(SYS_futex, &place, FUTEX_WAKE, sleepers, nullptr, nullptr, 0);
+    return woken < 0 ? 0 : static_cast<int>(woken);
 }
 
-void park::pause() noexcept {
-    __builtin_ia32_pause();
-}
+void park::pause() noexcept { __builtin_ia32_pause(); }
 
 park& system_park() noexcept {
     static kernel_park kernel;

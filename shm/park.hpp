@@ -27,7 +27,8 @@ class park {
     /// Sleeps while `place` holds `expected`, at most `slice`.
     virtual void wait(const std::uint32_t& place, std::uint32_t expected,
                       std::chrono::nanoseconds slice) noexcept;
-    virtual void wake(const std::uint32_t& place, int sleepers) noexcept;
+    /// Answers how many it has woken.
+    virtual int wake(const std::uint32_t& place, int sleepers) noexcept;
     /// One turn of a spin loop.
     virtual void pause() noexcept;
 

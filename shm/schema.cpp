@@ -110,6 +110,11 @@ table_shape shape_of(const schema_row& row) {
             shape.rules.push_back({each.offset, each.group_offset, -1});
         }
     }
+    for (const auto& rule : shape.rules) {
+        for (const unsigned word : {rule.offset / 8U, rule.group_offset / 8U}) {
+            shape.rule_words |= word < change_words_max ? 1U << word : ~0U;
+        }
+    }
     return shape;
 }
 

@@ -61,6 +61,7 @@ struct table_shape {
     std::uint32_t flags = 0;
     std::uint32_t key_at = 0;
     std::uint32_t index = 0;
+    std::uint32_t rule_words = 0;  ///< Bit i: a rule looks at word i; ~0 where one lies behind.
     std::vector<balance_rule> rules;
 };
 

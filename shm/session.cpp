@@ -8,6 +8,14 @@ namespace {
 constexpr std::chrono::milliseconds durable_slice{2};
 constexpr std::chrono::microseconds ring_slice{100};
 
+/// Wakes a keeper that sleeps.
+void ring_bell(region& where) noexcept {
+    auto& keeper = where.header().keeper;
+    if (load(keeper.sleeping) == 0) return;
+    word(keeper.bell).fetch_add(1);
+    where.waits().wake(keeper.bell, 1);
+}
+
 }  // namespace
 
 result<session> session::join(region& where, drain* hook) {
@@ -52,13 +60,11 @@ result<> session::prepare(deadline until) {
 
 result<> session::give(std::uint32_t table, deadline until) {
     tx_->forget();
-    const auto given =
-        write([&](transaction& tx) { return give_rows(tx, table); }, until);
+    const auto given = write([&](transaction& tx) { return give_rows(tx, table); }, until);
     if (!given && given.error() == errc::region_full) PERDURE_TRY(steal_rows(table, until));
     if (!given && given.error() != errc::region_full) return given.error();
     while (wants_split(*where_, table)) {
-        const auto split =
-            write([&](transaction& tx) { return split_bucket(tx, table); }, until);
+        const auto split = write([&](transaction& tx) { return split_bucket(tx, table); }, until);
         // A full region may keep its longer chains.
         if (!split && split.error() == errc::region_full) break;
         if (!split) return split.error();
@@ -79,10 +85,10 @@ result<> session::steal_rows(std::uint32_t table, deadline until) {
                 PERDURE_TRY(edit_descriptor(tx, table));
                 const auto theirs = where_->offset_of(&other.fresh[table]);
                 const auto ours = where_->offset_of(&self_->control().fresh[table]);
-                auto* from = reinterpret_cast<fresh_rows*>(PERDURE_TRY(
-                    tx.edit_words(theirs, sizeof(fresh_rows), transaction::no_stripe)));
-                auto* to = reinterpret_cast<fresh_rows*>(PERDURE_TRY(
-                    tx.edit_words(ours, sizeof(fresh_rows), transaction::no_stripe)));
+                auto* from = reinterpret_cast<fresh_rows*>(
+                    PERDURE_TRY(tx.edit_words(theirs, sizeof(fresh_rows), transaction::no_stripe)));
+                auto* to = reinterpret_cast<fresh_rows*>(
+                    PERDURE_TRY(tx.edit_words(ours, sizeof(fresh_rows), transaction::no_stripe)));
                 *to = *from;
                 *from = {};
                 return {};
@@ -106,6 +112,7 @@ result<> session::await_ring(deadline until) {
             if (helped) continue;
             if (helped.error() != errc::lease_held) return helped.error();
         }
+        ring_bell(*where_);
         where_->waits().wait(low_half(where_->header().head.value),
                              static_cast<std::uint32_t>(stuck), ring_slice);
     }
@@ -134,12 +141,8 @@ result<> session::wait_durable(const receipt& paid, deadline until) noexcept {
         }
         word(mark.sleepers).fetch_add(1);
         // After the sleeper's mark, so that a keeper that looks for sleepers finds this one.
-        if (load(keeper.sleeping) != 0) {
-            word(keeper.bell).fetch_add(1);
-            where_->waits().wake(keeper.bell, 1);
-        }
-        where_->waits().wait(low_half(mark.lsn),
-                             static_cast<std::uint32_t>(seen), durable_slice);
+        ring_bell(*where_);
+        where_->waits().wait(low_half(mark.lsn), static_cast<std::uint32_t>(seen), durable_slice);
         word(mark.sleepers).fetch_sub(1);
     }
 }

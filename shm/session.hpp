@@ -9,7 +9,7 @@
 // Threads     The thread that joined. A session inherited through fork() answers errc::forked.
 #pragma once
 
-#include <perdure/shm/hash_index.hpp>
+#include <perdure/shm/foresight.hpp>
 
 namespace perdure::shm {
 
@@ -46,8 +46,10 @@ class session {
     /// (another incarnation's receipt), forked.
     result<> wait_durable(const receipt& paid, deadline until) noexcept;
 
-    /// What this thread's next transactions will touch, if it knows.
-    [[nodiscard]] foresight& ahead() noexcept { return ahead_; }
+    /// The row with that key will be edited soon. A hint, see foresight.
+    void expect(std::uint32_t table, const row_key& key) noexcept {
+        ahead_.expect(view_, table, key);
+    }
 
     [[nodiscard]] region& where() const noexcept { return *where_; }
     [[nodiscard]] participant& self() const noexcept { return *self_; }
@@ -108,6 +110,7 @@ result<receipt> session::write(Closure&& closure, deadline until) {
 template <class Closure>
 auto session::read(Closure&& closure, deadline until) -> decltype(closure(std::declval<view&>())) {
     if (!where_->owned()) return errc::forked;
+    if (!self_->is_here()) return errc::wrong_thread;
     for (int run = 1;; ++run) {
         view_.clear();
         auto answer = closure(view_);

@@ -51,7 +51,7 @@ result<fresh_rows*> edit_fresh(transaction& tx, std::uint32_t table) noexcept {
 result<freed_row*> edit_unused(transaction& tx, std::uint32_t table, std::uint64_t row) noexcept {
     const auto* shape = PERDURE_TRY(tx.shape(table));
     if ((shape->flags & derived) == 0) return tx.edit<freed_row>(table, row);
-    const std::uint64_t at = locate(tx.where(), table, row);
+    const std::uint64_t at = tx.locate(table, row);
     if (at == 0) return errc::garbled;
     return reinterpret_cast<freed_row*>(
         PERDURE_TRY(tx.edit_words(at, shape->row_bytes, descriptor_stripe(table))));

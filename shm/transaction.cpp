@@ -18,12 +18,13 @@ transaction::transaction(participant& self)
       where_(&self.where()),
       slot_(&self.control()),
       undo_(where_->at<std::byte>(where_->undo_at(self.slot()))),
+      list_(where_->held(self.slot())),
       reads_(self.where(), self.owner()),
+      directory_(self.where()),
       copies_(where_->geometry().undo_bytes),
       shapes_(table_count) {
     entries_.reserve(64);
-    record_.reserve(4096);
-    events_.resize(1024);
+    record_.resize(4096);
 }
 
 errc transaction::fail(rerun why) noexcept {
@@ -41,7 +42,7 @@ result<const table_shape*> transaction::shape(std::uint32_t table) noexcept {
     auto& known = shapes_[table];
     if (known.row_bytes != 0) return &known;
     // Schemas never change once they are live: read outside the transaction's own notes.
-    const std::uint64_t at = locate(*where_, schemas_table, table);
+    const std::uint64_t at = locate(schemas_table, table);
     if (at == 0) return errc::unknown_table;
     schema_row row;
     reads aside(*where_, self_->owner());
@@ -51,7 +52,8 @@ result<const table_shape*> transaction::shape(std::uint32_t table) noexcept {
         return fail(rerun::blocked);
     }
     if (row.header.live != 1) return errc::unknown_table;
-    if (row.row_bytes == 0 || row.row_bytes > page_bytes || row.row_bytes % 8 != 0) {
+    if (row.row_bytes == 0 || row.row_bytes > page_bytes || row.row_bytes % 8 != 0 ||
+        row.index >= table_count) {
         return errc::garbled;
     }
     known = shape_of(row);
@@ -95,18 +97,17 @@ result<> transaction::lock(std::uint32_t stripe) noexcept {
         PERDURE_CRASH_POINT("edit.active");
         step(slot_->active, 1);
     }
-    auto* list = where_->held(self_->slot());
     if (!planted(bug::stripe_before_intent)) {
         // The intent first: a death behind the compare-and-swap must find the stripe on the list.
         PERDURE_CRASH_POINT("edit.intent");
-        put(list[held_], stripe);
+        put(list_[held_], stripe);
         step(slot_->held, held_ + 1);
     }
     PERDURE_CRASH_POINT("edit.lock");
     while (!take_stripe(*where_, stripe, self_->owner())) PERDURE_TRY(lock_held_back(stripe));
     if (planted(bug::stripe_before_intent)) {
         PERDURE_CRASH_POINT("edit.intent");
-        put(list[held_], stripe);
+        put(list_[held_], stripe);
         step(slot_->held, held_ + 1);
     }
     ++held_;
@@ -134,17 +135,17 @@ result<std::byte*> transaction::log(std::uint64_t at, std::uint64_t row, std::ui
     const std::uint32_t length = sizeof(undo_entry) + bytes + 8;
     if (undo_used_ + length > where_->geometry().undo_bytes) return errc::transaction_too_large;
     auto* place = undo_ + undo_used_;
-    const undo_entry head{at, bytes, static_cast<std::uint32_t>(at) ^ bytes ^ undo_check};
-    const std::uint64_t trailer = length;
+    const auto check = static_cast<std::uint32_t>(at) ^ bytes ^ undo_check;
     if (planted(bug::undo_count_first)) step(slot_->undo_used, undo_used_ + length);
     PERDURE_CRASH_POINT("undo.payload");
-    entries_.push_back({at, row, undo_used_, bytes, table, false});
+    entries_.push_back({at, row, undo_used_, bytes, table, whole, false});
+    if (table != 0) changes_bound_ += bytes + bytes / 8 + sizeof(change_header);
     auto* copy = copy_of(entries_.back());
-    std::memcpy(place, &head, sizeof head);
+    write_words(place, at, bytes | static_cast<std::uint64_t>(check) << 32);
     // The stripe is ours: nobody else stores here, so the copies need not be word by word.
-    copy_words(place + sizeof head, where_->at<std::byte>(at), bytes);
+    copy_words(place + sizeof(undo_entry), where_->at<std::byte>(at), bytes);
     copy_words(copy, where_->at<std::byte>(at), bytes);
-    std::memcpy(place + sizeof head + bytes, &trailer, 8);
+    write_words(place + sizeof(undo_entry) + bytes, std::uint64_t{length});
     undo_used_ += length;
     if (!planted(bug::store_before_undo)) {
         // The payload is whole before the count says so, and the count before any store to the row.
@@ -157,7 +158,7 @@ result<std::byte*> transaction::log(std::uint64_t at, std::uint64_t row, std::ui
 
 result<std::byte*> transaction::edit(std::uint32_t table, std::uint64_t row) noexcept {
     const auto* known = PERDURE_TRY(shape(table));
-    const std::uint64_t at = locate(*where_, table, row);
+    const std::uint64_t at = locate(table, row);
     if (at == 0) return errc::not_found;
     return edit_at(table, row, at, *known);
 }
@@ -180,7 +181,7 @@ result<std::byte*> transaction::edit_words(std::uint64_t at, std::uint32_t bytes
 
 result<> transaction::get(std::uint32_t table, std::uint64_t row, void* out) noexcept {
     const auto* known = PERDURE_TRY(shape(table));
-    const std::uint64_t at = locate(*where_, table, row);
+    const std::uint64_t at = locate(table, row);
     if (at == 0) return errc::not_found;
     return get_words(at, known->row_bytes, stripe_of(table, row), out);
 }
@@ -202,14 +203,12 @@ result<> transaction::get_words(std::uint64_t at, std::uint32_t bytes, std::uint
 void transaction::event(std::uint16_t type, std::uint16_t version,
                         std::span<const std::byte> payload) {
     PERDURE_ASSERT(payload.size() % 8 == 0 && payload.size() <= 64 * 1024);
-    const event_header header{type, version,
-                              static_cast<std::uint32_t>(sizeof(event_header) + payload.size())};
-    if (events_.size() < events_used_ + header.bytes) {
-        events_.resize((events_used_ + header.bytes) * 2);
-    }
-    std::memcpy(events_.data() + events_used_, &header, sizeof header);
-    copy_words(events_.data() + events_used_ + sizeof header, payload.data(), payload.size());
-    events_used_ += header.bytes;
+    const std::size_t bytes = sizeof(event_header) + payload.size();
+    if (record_.size() < record_used_ + bytes) record_.resize((record_used_ + bytes) * 2);
+    auto* place = record_.data() + record_used_;
+    write_words(place, pack(type, version, static_cast<std::uint32_t>(bytes)));
+    copy_words(place + sizeof(event_header), payload.data(), payload.size());
+    record_used_ += bytes;
     ++event_count_;
 }
 
@@ -229,7 +228,8 @@ void transaction::close(bool raise_version) noexcept {
         step(slot_->active, 0);
     }
     entries_.clear();
-    events_used_ = 0;
+    record_used_ = front_bytes;
+    changes_bound_ = 0;
     reads_.clear();
     event_count_ = change_count_ = undo_used_ = held_ = 0;
     keyed_ = open_ = false;

@@ -107,6 +107,10 @@ class transaction {
     void forget() noexcept { why_ = rerun::none; }
 
     [[nodiscard]] region& where() const noexcept { return *where_; }
+    /// As shm::locate().
+    std::uint64_t locate(std::uint32_t table, std::uint64_t row) noexcept {
+        return directory_.locate(table, row);
+    }
     [[nodiscard]] participant& self() const noexcept { return *self_; }
     [[nodiscard]] bool is_open() const noexcept { return open_; }
     /// Errors: unknown_table, conflict.
@@ -115,12 +119,19 @@ class transaction {
     result<> await(deadline until) noexcept;
 
   private:
+    class group_sums;
+    static constexpr std::uint32_t whole = ~0U;  ///< Never a row's mask: word 0 is the LSN's.
+    /// Where the events begin in record_: headers and key end there, whether there is a key or not.
+    static constexpr std::size_t front_bytes =
+        sizeof(record_header) + sizeof(transaction_header) + sizeof(transaction_key);
+
     struct entry {
         std::uint64_t at;
         std::uint64_t row;
         std::uint32_t undo;  ///< Offset of the undo entry, and of the private copy's.
         std::uint32_t bytes;
         std::uint32_t table;  ///< 0 = derived words.
+        std::uint32_t mask;   ///< Which words are written back; `whole`: all of them.
         bool changed;         ///< Its difference stands in the record.
     };
 
@@ -137,11 +148,15 @@ class transaction {
         return undo_ + each.undo + sizeof(undo_entry);
     }
     [[nodiscard]] std::span<const std::byte> record() const noexcept {
-        return {record_.data(), record_used_};
+        const std::size_t from = keyed_ ? 0 : sizeof key_;  // What no key takes is left out.
+        return {record_.data() + from, record_used_ - from};
     }
+    std::byte* record_front() noexcept { return record_.data() + (keyed_ ? 0 : sizeof key_); }
     result<> build_record() noexcept;
-    void append_changes(entry& each) noexcept;
-    result<> check_balance() noexcept;
+    void append_changes(entry& each, group_sums& sums) noexcept;
+    std::uint32_t append_change(const entry& each, const std::uint64_t* before,
+                                const std::uint64_t* after, std::uint32_t first) noexcept;
+    void sum_up(const entry& each, group_sums& sums) const noexcept;
     result<> lock_ring() noexcept;
     void write_back() noexcept;
     void stamp(std::uint64_t lsn) noexcept;
@@ -154,15 +169,16 @@ class transaction {
     region* where_;
     slot_control* slot_;
     std::byte* undo_;
+    std::uint32_t* list_;  ///< The slot's held list.
     reads reads_;
+    directory directory_;
     std::vector<std::byte> copies_;
     std::vector<entry> entries_;
     std::vector<std::uint32_t> places_;  ///< Open addressing over entries_, once they are many.
-    std::vector<std::byte> events_;      ///< The first events_used_ bytes.
-    std::vector<std::byte> record_;      ///< The first record_used_ bytes.
+    std::vector<std::byte> record_;      ///< Up to record_used_; see record().
     std::vector<table_shape> shapes_;
-    std::size_t events_used_ = 0;
-    std::size_t record_used_ = 0;
+    std::size_t record_used_ = front_bytes;
+    std::size_t changes_bound_ = 0;  ///< What the changes can take in the record at most.
     std::uint32_t event_count_ = 0;
     std::uint32_t change_count_ = 0;
     std::uint32_t undo_used_ = 0;

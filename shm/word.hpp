@@ -9,6 +9,7 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -52,6 +53,20 @@ inline void step(T& place, std::type_identity_t<T> value) noexcept {
 /// The half of a word that holds its low 32 bits, for a futex: the kernel only compares it.
 inline const std::uint32_t& low_half(const std::uint64_t& place) noexcept {
     return *static_cast<const std::uint32_t*>(static_cast<const void*>(&place));
+}
+
+/// Stores words behind each other. A header that is read back soon is written like this and not as
+/// a struct that was put together field by field: a processor holds a load up that is wider than
+/// the stores it needs, until they have left the core.
+template <std::same_as<std::uint64_t>... Words>
+inline void write_words(void* target, Words... words) noexcept {
+    auto* to = static_cast<std::byte*>(target);
+    ((std::memcpy(to, &words, sizeof words), to += sizeof words), ...);
+}
+
+/// Three fields as one word, the first lowest.
+constexpr std::uint64_t pack(std::uint16_t low, std::uint16_t middle, std::uint32_t high) noexcept {
+    return low | static_cast<std::uint64_t>(middle) << 16 | static_cast<std::uint64_t>(high) << 32;
 }
 
 /// memcpy for the few words of a row or an event, where a call costs more than the copy.

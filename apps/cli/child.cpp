@@ -28,6 +28,7 @@ child child::start(std::vector<std::string> arguments, std::span<const passed_de
     arguments.insert(arguments.begin(), "perdure");
     arguments.insert(arguments.end(), {"--parent", std::to_string(::getpid())});
     std::vector<char*> words;
+    words.reserve(arguments.size() + 1);
     for (std::string& each : arguments) words.push_back(each.data());
     words.push_back(nullptr);
 

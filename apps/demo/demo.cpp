@@ -272,8 +272,8 @@ void play::show() {
     figures_.show(now);
 }
 
-/// The worst moment: a block is written, its sync has not begun. The keeper is held there. What the
-/// workers wait for by the end of one hold is in the block of the next, so whoever is told too early
+/// The worst moment: a block is written, its sync has not begun. The keeper is held there. What is
+/// waited for by the end of one hold is in the block of the next, so whoever is told too early
 /// tells us before the power goes.
 void play::hold_keeper_before_a_sync() {
     auto& notes = notes_.as<unsynced_page>();

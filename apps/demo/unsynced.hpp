@@ -38,7 +38,7 @@ struct unsynced_page {
     std::uint64_t used;     ///< Bytes of `room` that hold notes; stored after the note is whole.
     std::uint64_t journal;  ///< How many of them are unsynced writes into the journal.
     std::uint64_t
-        proved_lsn;  ///< The durable mark, read after a sync had ended: true whoever lies.
+        proved_lsn;      ///< The durable mark, read after a sync had ended: true whoever lies.
     std::uint64_t held;  ///< Number of the hold in force: who next syncs the journal stays there.
     std::array<std::byte, room_max> room;
 };

@@ -76,7 +76,7 @@ class importer {
         bool before = false;
         const auto paid = by_.write(
             [&](tx& in) -> result<> {
-                before = PERDURE_TRY(world_.books().once(in, key)).has_value();
+                before = PERDURE_TRY(world_.books().once(in, key, key_life::pinned)).has_value();
                 if (before) return {};
                 if (!knows_from) PERDURE_TRY(open_account(in, line.from));
                 if (!knows_to) PERDURE_TRY(open_account(in, line.to));

@@ -270,9 +270,9 @@ BOOST_FIXTURE_TEST_CASE(a_region_that_was_replaced_cannot_write_the_journal, ope
         BOOST_TEST(now.sound);
         where.delete_region();
         auto third = where.open();
-        auto last = third.join();
-        BOOST_TEST(third.verify(last).state_hash == now.state_hash);
-        BOOST_TEST(balance_of(third, last, player(3)).value() == 1020);
+        auto reader = third.join();
+        BOOST_TEST(third.verify(reader).state_hash == now.state_hash);
+        BOOST_TEST(balance_of(third, reader, player(3)).value() == 1020);
     }
 }
 

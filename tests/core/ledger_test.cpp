@@ -49,10 +49,10 @@ BOOST_FIXTURE_TEST_CASE(a_transfer_moves_value_and_nothing_else, open_scene) {
 }
 
 BOOST_FIXTURE_TEST_CASE(mint_and_burn_move_the_supply, open_scene) {
-    BOOST_TEST(write([&](tx& now) { return books.mint(now, treasury, player(0), gold, 50); })
-                   .has_value());
-    BOOST_TEST(write([&](tx& now) { return books.burn(now, treasury, player(1), gold, 20); })
-                   .has_value());
+    BOOST_TEST(
+        write([&](tx& now) { return books.mint(now, treasury, player(0), gold, 50); }).has_value());
+    BOOST_TEST(
+        write([&](tx& now) { return books.burn(now, treasury, player(1), gold, 20); }).has_value());
     const auto row = unit();
     BOOST_TEST(row.minted == 4050);
     BOOST_TEST(row.burned == 20);
@@ -107,12 +107,12 @@ BOOST_FIXTURE_TEST_CASE(every_refusal_of_the_rest_has_its_name_and_changes_nothi
     BOOST_TEST((asset("iron", 19) == errc::bad_amount));
     BOOST_TEST((asset("", 2) == errc::unknown_asset));
     BOOST_TEST((asset("seventeen letters", 2) == errc::unknown_asset));
-    const auto again = refusal(
-        [&](tx& now) { return books.open_account(now, player(0), account_kind::player); });
+    const auto again =
+        refusal([&](tx& now) { return books.open_account(now, player(0), account_kind::player); });
     BOOST_TEST((again == errc::exists));
     BOOST_TEST(balance_of(in, by, nobody).error() == errc::unknown_account);
-    const auto iron = by.read(
-        [&](view& seen) { return books.balance(seen, player(0), asset_id::of("iron")); });
+    const auto iron =
+        by.read([&](view& seen) { return books.balance(seen, player(0), asset_id::of("iron")); });
     BOOST_TEST(iron.error() == errc::unknown_asset);
     BOOST_TEST(balance_of(in, by, treasury).value() == 0);
     BOOST_TEST(before.image_hash == in.verify(by).image_hash);
@@ -121,9 +121,8 @@ BOOST_FIXTURE_TEST_CASE(every_refusal_of_the_rest_has_its_name_and_changes_nothi
 BOOST_FIXTURE_TEST_CASE(a_balance_never_leaves_int64, open_scene) {
     const amount most = INT64_MAX - 4000;
     BOOST_TEST(!refusal([&](tx& now) { return books.mint(now, treasury, player(0), gold, most); }));
-    BOOST_TEST(
-        (refusal([&](tx& now) { return books.mint(now, treasury, player(1), gold, 1); }) ==
-         errc::overflow));
+    BOOST_TEST((refusal([&](tx& now) { return books.mint(now, treasury, player(1), gold, 1); }) ==
+                errc::overflow));
     BOOST_TEST(pay(in, by, 0, 1, most).has_value());
     BOOST_TEST(balance(1) == most + 1000);
     BOOST_TEST(in.verify(by).sound);
@@ -133,8 +132,8 @@ BOOST_FIXTURE_TEST_CASE(value_made_or_lost_by_hand_is_unbalanced, open_scene) {
     const auto before = in.verify(by);
     for (const amount difference : {amount{1}, amount{-1}, amount{1'000'000}}) {
         const auto cheated = refusal([&](tx& now) -> result<> {
-            auto* row = PERDURE_TRY(shm::edit_key<balance_row>(now, books.numbers().balances,
-                                                               key_of(player(0), gold)));
+            auto* row = PERDURE_TRY(
+                shm::edit_key<balance_row>(now, books.numbers().balances, key_of(player(0), gold)));
             row->available += difference;
             return {};
         });
@@ -142,8 +141,8 @@ BOOST_FIXTURE_TEST_CASE(value_made_or_lost_by_hand_is_unbalanced, open_scene) {
     }
     // Value may not change its kind either, nor vanish with its row.
     const auto recoined = refusal([&](tx& now) -> result<> {
-        auto* row = PERDURE_TRY(shm::edit_key<balance_row>(now, books.numbers().balances,
-                                                           key_of(player(0), gold)));
+        auto* row = PERDURE_TRY(
+            shm::edit_key<balance_row>(now, books.numbers().balances, key_of(player(0), gold)));
         row->asset = asset_id::of("iron").value;
         return {};
     });
@@ -167,9 +166,8 @@ BOOST_FIXTURE_TEST_CASE(what_a_transaction_makes_it_can_use_at_once, open_scene)
         return {};
     });
     BOOST_TEST_REQUIRE(paid.has_value());
-    const auto left = by.read([&](view& seen) {
-        return books.balance(seen, player(3), asset_id::of("iron"));
-    });
+    const auto left =
+        by.read([&](view& seen) { return books.balance(seen, player(3), asset_id::of("iron")); });
     BOOST_TEST(left.value() == 3);
     BOOST_TEST(in.verify(by).sound);
 }

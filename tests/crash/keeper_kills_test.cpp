@@ -7,6 +7,7 @@
 #define BOOST_TEST_MODULE crash_keeper_kills
 #include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <fstream>
 #include <map>
 #include <perdure/shm/crash_point.hpp>
@@ -55,7 +56,8 @@ struct deed {
 /// One world, one death in it, and the judgement.
 class play {
   public:
-    play(const death& end, shm::crash_tally& tally) : end_(end), tally_(tally) {
+    play(const death& end, shm::crash_tally& tally, unsigned seed)
+        : end_(end), tally_(tally), random_(seed) {
         options_ = where_.options();
         options_.ring_bytes = 64ULL << 10;
         if (end.when != circumstance::torn_tail) options_.segment_bytes = 16ULL << 10;
@@ -69,6 +71,8 @@ class play {
 
     [[nodiscard]] bool died() const noexcept { return died_; }
     [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
+    /// Until somebody could commit again.
+    [[nodiscard]] std::chrono::nanoseconds idle() const noexcept { return idle_; }
 
   private:
     void note(const std::string& fault) {
@@ -191,6 +195,7 @@ class play {
 
     /// The next commit, made durable by who waits or by a keeper.
     void go_on(world& in, bool by_keeper) {
+        const auto from = std::chrono::steady_clock::now();
         auto helped = in.join();
         if (by_keeper) {
             // With a full ring nobody commits until it has been drained.
@@ -199,6 +204,7 @@ class play {
         }
         const auto before = deeds_.size();
         for (int turn = 0; turn < 100 && deeds_.size() == before; ++turn) commit_one(in, helped);
+        idle_ = std::max(idle_, std::chrono::nanoseconds(std::chrono::steady_clock::now() - from));
         if (deeds_.size() == before) return note("the next commit");
         if (by_keeper) {
             in.keep([&] { return in.status().durable_lsn >= deeds_.back().paid.lsn; });
@@ -268,10 +274,11 @@ class play {
     shm::crash_tally& tally_;
     scene where_;
     world_options options_;
-    std::mt19937_64 random_{5};
+    std::mt19937_64 random_;
     std::vector<deed> deeds_;
     bool died_ = false;
     std::string fault_;
+    std::chrono::nanoseconds idle_{0};
 };
 
 /// Every crash point that io names, from its source.
@@ -301,37 +308,61 @@ std::vector<circumstance> circumstances_of(const std::string& point) {
     return {circumstance::working};
 }
 
+struct kill_counts {
+    std::uint64_t deaths = 0;
+    std::chrono::nanoseconds idle_max{0};
+};
+
+/// Every hit of the point up to the limit, each with and without the region's loss.
+kill_counts kill_at(const std::string& point, std::uint64_t hits_max, unsigned seed,
+                    shm::crash_tally& tally) {
+    kill_counts here;
+    for (const auto when : circumstances_of(point)) {
+        // A disk that failed under a keeper that lives on is another test's story.
+        const std::uint64_t most = when == circumstance::bad_disk ? 1 : hits_max;
+        bool goes_on = true;
+        for (std::uint64_t hit = 1; hit <= most && goes_on; ++hit) {
+            for (const bool region_lost : {false, true}) {
+                const play one({point, hit, when, region_lost}, tally, seed);
+                here.deaths += one.died() ? 1U : 0U;
+                here.idle_max = std::max(here.idle_max, one.idle());
+                goes_on = goes_on && one.died();
+                BOOST_TEST(one.fault().empty(), point << ", hit " << hit
+                                                      << (region_lost ? ", region lost" : "")
+                                                      << ", seed " << seed << ": " << one.fault());
+            }
+        }
+    }
+    return here;
+}
+
 BOOST_AUTO_TEST_CASE(a_keeper_may_be_killed_anywhere) {
     const auto& suite = boost::unit_test::framework::master_test_suite();
     const bool torture = suite.argc > 1 && std::string_view(suite.argv[1]) == "--torture";
     const std::uint64_t hits_max = torture ? 30 : 3;
+    const std::uint64_t deaths_wanted = torture ? 5000 : 1;
     shared_one<shm::crash_tally> tally;
     const auto points = points_of_io();
     BOOST_TEST_REQUIRE(points.size() >= 20U);
-    std::uint64_t deaths = 0;
-    for (const auto& point : points) {
-        std::uint64_t here = 0;
-        for (const auto when : circumstances_of(point)) {
-            // A disk that failed under a keeper that lives on is another test's story.
-            const std::uint64_t most = when == circumstance::bad_disk ? 1 : hits_max;
-            bool goes_on = true;
-            for (std::uint64_t hit = 1; hit <= most && goes_on; ++hit) {
-                for (const bool region_lost : {false, true}) {
-                    const play one({point, hit, when, region_lost}, *tally);
-                    here += one.died() ? 1U : 0U;
-                    goes_on = goes_on && one.died();
-                    BOOST_TEST(one.fault().empty(),
-                               point << ", hit " << hit << (region_lost ? ", region lost" : "")
-                                     << ": " << one.fault());
-                }
-            }
+    std::map<std::string, std::uint64_t> deaths;
+    kill_counts all;
+    for (unsigned round = 0; all.deaths < deaths_wanted; ++round) {
+        for (const auto& point : points) {
+            const auto here = kill_at(point, hits_max, 5 + round, *tally);
+            deaths[point] += here.deaths;
+            all.deaths += here.deaths;
+            all.idle_max = std::max(all.idle_max, here.idle_max);
+            if (round == 0) BOOST_TEST_REQUIRE(here.deaths != 0U, point << " was never hit");
         }
-        std::printf("%-24s %4lu deaths, %6lu hits\n", point.c_str(), here,
-                    tally->hits_of(point));
-        BOOST_TEST(here != 0U, point << " was never hit");
-        deaths += here;
+        std::printf("round %u: %lu deaths\n", round, all.deaths);
+        std::fflush(stdout);
     }
-    std::printf("%lu deaths at %zu points\n", deaths, points.size());
+    for (const auto& point : points) {
+        std::printf("%-24s %4lu deaths, %6lu hits\n", point.c_str(), deaths[point],
+                    tally->hits_of(point));
+    }
+    std::printf("%lu deaths at %zu points; the next commit was made after %.1f ms at most\n",
+                all.deaths, points.size(), static_cast<double>(all.idle_max.count()) / 1e6);
 }
 
 }  // namespace
