@@ -117,8 +117,8 @@ void measure_disjoint(stores& all, const options& asked) {
 }
 
 void run(const options& asked) {
-    const auto engines = asked.engines_among(
-        {"perdure", "perdure-ahead", "lmdb", "boost-mutex", "boost-striped"});
+    const auto engines =
+        asked.engines_among({"perdure", "perdure-ahead", "lmdb", "boost-mutex", "boost-striped"});
     stores all;
     for (const std::string& engine : engines) {
         all.emplace_back(engine, durability_level::applied, asked);

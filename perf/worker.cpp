@@ -6,11 +6,11 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <array>
 #include <vector>
 
 namespace perdure::perf {

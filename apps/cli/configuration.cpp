@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <perdure/apps/cli/configuration.hpp>
 
-
-
 namespace perdure::apps {
 io::config read_config(const world_choice& where) {
     io::config config;

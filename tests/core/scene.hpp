@@ -31,8 +31,8 @@ class scene {
   public:
     scene() {
         static int made = 0;
-        const auto name = "perdure-scene-" + std::to_string(::getpid()) + "-" +
-                          std::to_string(made++);
+        const auto name =
+            "perdure-scene-" + std::to_string(::getpid()) + "-" + std::to_string(made++);
         disk_ = std::filesystem::temp_directory_path() / name;
         memory_ = std::filesystem::path("/dev/shm") / name;
         std::filesystem::create_directories(disk_);
@@ -143,7 +143,8 @@ class child {
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     int wait() {
-        while (!has_ended(0)) {}
+        while (!has_ended(0)) {
+        }
         return answer_;
     }
     bool has_ended(int how = WNOHANG) {

@@ -45,9 +45,7 @@ struct open_keeper {
     io::file_system files{calls};
     io::keeper keeper{files, where.directory(), io::keeper_options{256ULL << 10}};
 
-    [[nodiscard]] std::uint64_t mark() const {
-        return shm::load(in.region().header().durable.lsn);
-    }
+    [[nodiscard]] std::uint64_t mark() const { return shm::load(in.region().header().durable.lsn); }
 };
 
 std::string acknowledgements_behind_syncs(std::uint64_t& rounds) {
@@ -77,7 +75,8 @@ std::string drains_beside_a_claimer(std::uint64_t& rounds) {
         open_keeper with;
         auto& region = with.in.region();
         if (!with.keeper.take(region)) return "the lease";
-        while (with.keeper.drain_once(region).value() != 0) {}
+        while (with.keeper.drain_once(region).value() != 0) {
+        }
         shared_one<std::atomic<int>> state;
         claimer_state = &*state;
         child claimer([&] {

@@ -159,8 +159,7 @@ BOOST_AUTO_TEST_CASE(every_planted_bug_is_caught_by_its_rig) {
 
 BOOST_AUTO_TEST_CASE(no_race_finds_anything_where_nothing_is_planted) {
     for (const auto& each : races()) {
-        const auto found =
-            with_bug(bug::none, [&](verdict& out) { run_race(out, each.name); });
+        const auto found = with_bug(bug::none, [&](verdict& out) { run_race(out, each.name); });
         BOOST_TEST(!found.caught, each.name << ": " << found.words);
     }
 }

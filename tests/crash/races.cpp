@@ -28,9 +28,7 @@ void at_point(std::string_view point, std::function<void()> what) {
     arm({.point = point, .hit = 1, .hook = [](std::string_view, std::uint64_t) { meanwhile(); }});
 }
 
-deadline soon() {
-    return deadline::in(std::chrono::milliseconds(30));
-}
+deadline soon() { return deadline::in(std::chrono::milliseconds(30)); }
 
 /// A transfer by another participant, on a thread of its own; true when it was committed.
 bool transfer_elsewhere(region& where, const bank& in, std::uint64_t from, std::uint64_t to) {
@@ -207,8 +205,7 @@ std::string copy_across_a_roll_back(shared_bytes&) {
     reads noted(mine, 0);
     account_row copy{};
     ::mprotect(staged.row_page, page_bytes, PROT_NONE);
-    const auto copied =
-        noted.copy(row_at, sizeof copy, stripe_of(in.accounts, 1), &copy);
+    const auto copied = noted.copy(row_at, sizeof copy, stripe_of(in.accounts, 1), &copy);
     const bool valid = copied.has_value() && noted.validate();
     writer.join();
     ::signal(SIGSEGV, SIG_DFL);
@@ -227,8 +224,6 @@ constexpr race all[] = {
 
 }  // namespace
 
-std::span<const race> races() {
-    return all;
-}
+std::span<const race> races() { return all; }
 
 }  // namespace perdure::tests

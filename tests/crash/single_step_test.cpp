@@ -178,8 +178,8 @@ class stepper {
     }
 
     void judge_copy() {
-        const auto sum = static_cast<std::uint64_t>(crc32c(seen_)) << 32 |
-                         crc32c(seen_, 0x12345678);
+        const auto sum =
+            static_cast<std::uint64_t>(crc32c(seen_)) << 32 | crc32c(seen_, 0x12345678);
         if (!images_.insert(sum).second) return;
         ++counts.images;
         if (counts.images % each_ != 0) return;
@@ -249,8 +249,8 @@ BOOST_AUTO_TEST_CASE(whoever_stops_at_any_instruction_the_state_is_the_one_befor
             stage on(judged, what, round);
             on.learn_the_end([&] {
                 BOOST_REQUIRE(in_child(on, [&](region& where) {
-                    perform_plain(on, where, [] {});
-                }) == ending::finished);
+                                  perform_plain(on, where, [] {});
+                              }) == ending::finished);
             });
             std::memset(memory.span().data(), 0, memory.span().size());
             stepper steps(on, memory.span(), each);

@@ -151,7 +151,8 @@ class soak {
     soak& operator=(const soak&) = delete;
     ~soak() {
         for (const auto worker : workers_) ::kill(worker, SIGKILL);
-        while (::waitpid(-1, nullptr, 0) > 0) {}
+        while (::waitpid(-1, nullptr, 0) > 0) {
+        }
         ::close(pipe_[0]);
         ::close(pipe_[1]);
         ::unlink(path_.c_str());
@@ -371,10 +372,10 @@ BOOST_AUTO_TEST_CASE(whoever_is_killed_nothing_committed_is_lost) {
     soak on(seed);
     on.run(std::chrono::seconds(12), torture ? 20'000 : 100);
     const auto& c = on.counts;
-    std::printf("seed %u: %lu kills (%lu with an open undo, %lu inside a repair), %lu stops, "
-                "%lu commits, %lu acknowledged, %zu faults\n",
-                seed, c.kills, c.with_undo, c.in_repair, c.stops, c.commits, c.acks,
-                on.faults.size());
+    std::printf(
+        "seed %u: %lu kills (%lu with an open undo, %lu inside a repair), %lu stops, "
+        "%lu commits, %lu acknowledged, %zu faults\n",
+        seed, c.kills, c.with_undo, c.in_repair, c.stops, c.commits, c.acks, on.faults.size());
     for (std::size_t i = 0; i < on.faults.size() && i < 20; ++i) BOOST_ERROR(on.faults[i]);
     BOOST_TEST(on.faults.empty());
     BOOST_TEST(c.with_undo * 10 >= c.kills * (torture ? 3U : 1U));

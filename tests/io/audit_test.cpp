@@ -15,9 +15,8 @@ using namespace perdure::tests;
 io::audit look_at(kept_bank& with) { return io::examine(io::take_image(with.where)); }
 
 account_row& row_of(kept_bank& with, std::uint64_t account) {
-    const auto row = with.self.read([&](shm::view& seen) {
-        return shm::find_row(seen, with.in.accounts, key_of(account));
-    });
+    const auto row = with.self.read(
+        [&](shm::view& seen) { return shm::find_row(seen, with.in.accounts, key_of(account)); });
     return *with.where.at<account_row>(shm::locate(with.where, with.in.accounts, row.value()));
 }
 
@@ -80,8 +79,7 @@ BOOST_AUTO_TEST_CASE(value_from_nowhere_is_found) {
     const auto seen = look_at(with);
     BOOST_TEST(!seen.conserved);
     BOOST_TEST_REQUIRE(!seen.problems.empty());
-    BOOST_TEST(seen.problems.back().find("differ by 4") != std::string::npos,
-               seen.problems.back());
+    BOOST_TEST(seen.problems.back().find("differ by 4") != std::string::npos, seen.problems.back());
     row_of(with, 2).balance -= 4;
     BOOST_TEST(look_at(with).conserved);
 }
@@ -118,7 +116,8 @@ BOOST_FIXTURE_TEST_CASE(a_journal_that_ends_too_early_or_rots_is_named, kept_ban
     BOOST_TEST_REQUIRE(keeper.take(where).has_value());
     for (int round = 0; round < 3; ++round) {
         pay(10);
-        while (drain() != 0) {}
+        while (drain() != 0) {
+        }
     }
     BOOST_TEST(io::check_journal(files, "world", mark()).empty());
     const auto early = io::check_journal(files, "world", mark() + 1);

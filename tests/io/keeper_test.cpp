@@ -61,16 +61,20 @@ BOOST_FIXTURE_TEST_CASE(the_journal_is_the_region_however_often_the_ring_wraps, 
         // Records of many lengths, so that each way to lie over the ring's end is met.
         const auto bytes = 8 * (random() % 200);
         const std::vector<std::byte> note(bytes, std::byte{7});
-        const auto paid = self.write([&](shm::transaction& tx) -> result<> {
-            if (bytes != 0) tx.event(900, 1, note);
-            return move(tx, in, random() % 16, 16 - 1 - random() % 8, 1);
-        }, shm::deadline::in(std::chrono::milliseconds(1)));
+        const auto paid = self.write(
+            [&](shm::transaction& tx) -> result<> {
+                if (bytes != 0) tx.event(900, 1, note);
+                return move(tx, in, random() % 16, 16 - 1 - random() % 8, 1);
+            },
+            shm::deadline::in(std::chrono::milliseconds(1)));
         BOOST_TEST_REQUIRE((paid.has_value() || paid.error() == errc::stalled));
         if (!paid || random() % 40 == 0) {
-            while (drain() != 0) {}
+            while (drain() != 0) {
+            }
         }
     }
-    while (drain() != 0) {}
+    while (drain() != 0) {
+    }
     BOOST_TEST(head() == tail());
     BOOST_TEST(mark() == last());
     std::string words;
@@ -101,7 +105,8 @@ BOOST_FIXTURE_TEST_CASE(a_living_claim_is_waited_for_and_what_lies_before_it_is_
 
 BOOST_FIXTURE_TEST_CASE(a_dead_claim_is_repaired_and_its_padding_journaled, kept_bank) {
     BOOST_TEST_REQUIRE(keeper.take(where).has_value());
-    while (drain() != 0) {}
+    while (drain() != 0) {
+    }
     claim_and_die(*this);
     pay(2);
     BOOST_TEST(drain() == 3U);
@@ -116,7 +121,8 @@ BOOST_FIXTURE_TEST_CASE(a_dead_claim_is_repaired_and_its_padding_journaled, kept
 
 BOOST_FIXTURE_TEST_CASE(a_garbled_ring_stops_the_drain_for_good, kept_bank) {
     BOOST_TEST_REQUIRE(keeper.take(where).has_value());
-    while (drain() != 0) {}
+    while (drain() != 0) {
+    }
     pay(2);
     const auto before = mark();
     const auto written = read_journal(disk).last_lsn;
@@ -133,7 +139,8 @@ BOOST_FIXTURE_TEST_CASE(a_garbled_ring_stops_the_drain_for_good, kept_bank) {
 
 BOOST_FIXTURE_TEST_CASE(a_record_with_a_wrong_checksum_is_not_journaled, kept_bank) {
     BOOST_TEST_REQUIRE(keeper.take(where).has_value());
-    while (drain() != 0) {}
+    while (drain() != 0) {
+    }
     pay(1);
     auto* middle = where.at<std::uint64_t>(where.geometry().ring_at +
                                            head() % where.geometry().ring_bytes + 64);
@@ -146,7 +153,8 @@ BOOST_FIXTURE_TEST_CASE(a_record_with_a_wrong_checksum_is_not_journaled, kept_ba
 
 BOOST_FIXTURE_TEST_CASE(a_keeper_that_was_fenced_writes_nothing_and_says_so, kept_bank) {
     BOOST_TEST_REQUIRE(keeper.take(where).has_value());
-    while (drain() != 0) {}
+    while (drain() != 0) {
+    }
     pay(2);
     const auto changes = disk.changes();
     shm::word(where.header().keeper.epoch).fetch_add(1);
@@ -160,7 +168,8 @@ BOOST_FIXTURE_TEST_CASE(a_keeper_that_was_fenced_writes_nothing_and_says_so, kep
 
 BOOST_FIXTURE_TEST_CASE(what_a_dead_keeper_wrote_and_did_not_announce_is_announced, kept_bank) {
     BOOST_TEST_REQUIRE(keeper.take(where).has_value());
-    while (drain() != 0) {}
+    while (drain() != 0) {
+    }
     pay(5);
     const auto old_mark = mark();
     const auto old_head = head();
@@ -183,11 +192,13 @@ BOOST_FIXTURE_TEST_CASE(what_a_dead_keeper_wrote_and_did_not_announce_is_announc
 BOOST_FIXTURE_TEST_CASE(a_journal_behind_the_region_is_refused, kept_bank) {
     BOOST_TEST_REQUIRE(keeper.take(where).has_value());
     pay(2);
-    while (drain() != 0) {}
+    while (drain() != 0) {
+    }
     std::mt19937_64 random(1);
     auto older = disk.after_power_loss(disk.changes(), loss::nothing, random);
     pay(2);
-    while (drain() != 0) {}
+    while (drain() != 0) {
+    }
     keeper.rest();
     const auto changes = older.changes();
     io::file_system restored(older);
@@ -203,7 +214,8 @@ BOOST_FIXTURE_TEST_CASE(a_journal_behind_the_region_is_refused, kept_bank) {
 BOOST_FIXTURE_TEST_CASE(a_journal_ahead_of_the_region_is_refused, kept_bank) {
     BOOST_TEST_REQUIRE(keeper.take(where).has_value());
     pay(20);
-    while (drain() != 0) {}
+    while (drain() != 0) {
+    }
     keeper.rest();
     kept_bank younger(2);
     io::keeper next(files, "world", io::keeper_options{64ULL << 10});
@@ -235,14 +247,16 @@ BOOST_FIXTURE_TEST_CASE(help_empties_the_ring_and_gives_the_lease_back, kept_ban
 
 BOOST_FIXTURE_TEST_CASE(each_fault_of_the_disk_freezes_the_mark_or_changes_nothing, kept_bank) {
     BOOST_TEST_REQUIRE(keeper.take(where).has_value());
-    while (drain() != 0) {}
+    while (drain() != 0) {
+    }
     std::uint64_t frozen = 0;
-    for (const auto kind : {fault_kind::input_output, fault_kind::no_space,
-                            fault_kind::short_write}) {
+    for (const auto kind :
+         {fault_kind::input_output, fault_kind::no_space, fault_kind::short_write}) {
         for (std::uint64_t call = 1; call <= 3; ++call) {
             kept_bank each;
             if (!each.keeper.take(each.where)) continue;
-            while (each.drain() != 0) {}
+            while (each.drain() != 0) {
+            }
             each.pay(3);
             const auto before = each.mark();
             each.disk.plan({kind, each.disk.calls() + call, false});

@@ -36,7 +36,8 @@ BOOST_FIXTURE_TEST_CASE(a_rebuilt_region_is_the_one_that_was, kept_bank) {
     BOOST_TEST_REQUIRE(keeper.take(where).has_value());
     for (int round = 0; round < 20; ++round) {
         pay(50);
-        while (drain() != 0) {}
+        while (drain() != 0) {
+        }
     }
     rebuilt again(disk);
     BOOST_TEST_REQUIRE(again.answer.has_value());
@@ -56,7 +57,8 @@ BOOST_FIXTURE_TEST_CASE(any_prefix_is_rebuilt_and_a_torn_tail_is_named, kept_ban
     std::vector<std::pair<std::uint64_t, row_image>> past;
     for (int round = 0; round < 5; ++round) {
         pay(10 + round);
-        while (drain() != 0) {}
+        while (drain() != 0) {
+        }
         past.emplace_back(last(), image_of(where));
     }
     const auto path = io::segment_path("world", 1);
@@ -106,20 +108,24 @@ BOOST_FIXTURE_TEST_CASE(a_full_region_fits_a_larger_one_and_not_a_smaller_one, k
     BOOST_TEST_REQUIRE(keeper.take(where).has_value());
     auto filled = errc::not_found;
     for (std::uint64_t i = 100; filled == errc::not_found; ++i) {
-        const auto paid = self.write([&](shm::transaction& tx) -> result<> {
-            for (int each = 0; each < 4; ++each) {
-                auto taken = PERDURE_TRY(shm::take_row(tx, in.wide));
-                reinterpret_cast<wide_row*>(taken.copy)->words[0] = i;
-            }
-            return {};
-        }, shm::deadline::in(std::chrono::milliseconds(1)));
+        const auto paid = self.write(
+            [&](shm::transaction& tx) -> result<> {
+                for (int each = 0; each < 4; ++each) {
+                    auto taken = PERDURE_TRY(shm::take_row(tx, in.wide));
+                    reinterpret_cast<wide_row*>(taken.copy)->words[0] = i;
+                }
+                return {};
+            },
+            shm::deadline::in(std::chrono::milliseconds(1)));
         if (!paid && paid.error() != errc::stalled) filled = paid.error();
         if (!paid) {
-            while (drain() != 0) {}
+            while (drain() != 0) {
+            }
         }
     }
     BOOST_TEST(filled == errc::region_full);
-    while (drain() != 0) {}
+    while (drain() != 0) {
+    }
     auto options = small_options();
     options.capacity_bytes += 8U << 20;
     rebuilt larger(disk, options);

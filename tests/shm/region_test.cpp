@@ -337,8 +337,7 @@ BOOST_AUTO_TEST_CASE(another_users_region_is_refused) {
         [&] { return attach(shm::access::read_write) == errc::io_error; }));  // 0600.
     // Rights that somebody widened by hand do not make it theirs.
     BOOST_REQUIRE(::chmod(in.file().c_str(), 0606) == 0);
-    BOOST_TEST(
-        as_another_user([&] { return attach(shm::access::read_write) == errc::foreign; }));
+    BOOST_TEST(as_another_user([&] { return attach(shm::access::read_write) == errc::foreign; }));
     BOOST_REQUIRE(::chmod(in.file().c_str(), 0604) == 0);
     BOOST_TEST(as_another_user([&] { return attach(shm::access::read_only) == errc{}; }));
 }
@@ -351,9 +350,8 @@ BOOST_AUTO_TEST_CASE(a_directory_without_permission_is_named_and_left_alone) {
     const scratch in;
     BOOST_REQUIRE(::chmod(in.folder.c_str(), 0555) == 0);
     BOOST_TEST(as_another_user([&] {
-        return reason_of([&] {
-                   const auto made = region::create(in.file(), small_options());
-               }) == errc::io_error;
+        return reason_of([&] { const auto made = region::create(in.file(), small_options()); }) ==
+               errc::io_error;
     }));
     BOOST_TEST(::access(in.file().c_str(), F_OK) != 0);
 }
