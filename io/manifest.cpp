@@ -36,6 +36,13 @@ result<bool> read_record(const file& stream, std::uint64_t seq, manifest_record&
     return got != 0;
 }
 
+void name_segment(manifest_record& record, const segment_entry& entry) noexcept {
+    record.segment = entry.id;
+    record.generation = entry.generation;
+    record.first_lsn = entry.first_lsn;
+    record.first_seq = entry.first_seq;
+}
+
 }  // namespace
 
 std::string manifest_path(const std::string& directory) { return directory + "/MANIFEST"; }
@@ -222,20 +229,14 @@ result<> manifest::append(manifest_record& record) {
 
 result<> manifest::open_segment(const segment_entry& entry) {
     manifest_record record = blank(manifest_kind::segment_opened);
-    record.segment = entry.id;
-    record.generation = entry.generation;
-    record.first_lsn = entry.first_lsn;
-    record.first_seq = entry.first_seq;
+    name_segment(record, entry);
     record.hash = entry.hash_before;
     return append(record);
 }
 
 result<> manifest::seal_segment(const segment_entry& entry) {
     manifest_record record = blank(manifest_kind::segment_sealed);
-    record.segment = entry.id;
-    record.generation = entry.generation;
-    record.first_lsn = entry.first_lsn;
-    record.first_seq = entry.first_seq;
+    name_segment(record, entry);
     record.last_lsn = entry.last_lsn;
     record.last_seq = entry.last_seq;
     record.hash = entry.hash_last;

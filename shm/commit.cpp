@@ -85,7 +85,7 @@ class transaction::group_sums {
 
 void transaction::sum_up(const entry& each, group_sums& sums) const noexcept {
     const auto* before = image_of(each);
-    const auto* after = copies_.data() + each.undo + sizeof(undo_entry);
+    const auto* after = copy_of(each);
     const bool lived = is_live(before);
     const bool lives = is_live(after);
     for (const auto& rule : shapes_[each.table].rules) {

@@ -7,6 +7,8 @@
 namespace perdure::shm {
 namespace {
 
+constexpr std::uint64_t prefetched_bytes = 5 * cache_line;  // A transfer's record.
+
 std::byte* ring_byte(const region& where, std::uint64_t position) noexcept {
     const auto& g = where.geometry();
     return where.at<std::byte>(g.ring_at + (position & (g.ring_bytes - 1)));
@@ -58,8 +60,8 @@ result<ring_claim> claim(region& where, std::uint32_t slot, std::uint32_t bytes)
     PERDURE_CRASH_POINT("claim.tail");
     step(producer.tail, tail + bytes);
     // The next record's lines: whoever writes them meets no miss while it holds its rows.
-    for (std::uint64_t ahead = bytes; ahead < 2 * bytes + cache_line; ahead += cache_line) {
-        __builtin_prefetch(ring_byte(where, tail + ahead), 1);
+    for (std::uint64_t ahead = 0; ahead < prefetched_bytes; ahead += cache_line) {
+        __builtin_prefetch(ring_byte(where, tail + bytes + ahead), 1);
     }
     if (planted(bug::tail_before_claim)) {
         PERDURE_CRASH_POINT("claim.slot");

@@ -66,9 +66,12 @@ class session {
 
     /// Ends a run that was left by a return or an exception.
     struct run_guard {
+        run_guard(session& of, bool is_exclusive) noexcept : owner(of), exclusive(is_exclusive) {}
+        run_guard(const run_guard&) = delete;
+        run_guard& operator=(const run_guard&) = delete;
+        ~run_guard();
         session& owner;
         bool exclusive;
-        ~run_guard();
     };
 
     region* where_;
@@ -91,7 +94,7 @@ result<receipt> session::write(Closure&& closure, deadline until) {
         if (exclusive) PERDURE_TRY(close_gate(*self_, until));
         {
             running_ = true;
-            const run_guard guard{*this, exclusive};
+            const run_guard guard(*this, exclusive);
             const auto answer = closure(*tx_);
             if (answer.has_value()) {
                 const auto paid = tx_->commit();

@@ -144,6 +144,9 @@ class transaction {
     [[nodiscard]] std::byte* copy_of(const entry& each) noexcept {
         return copies_.data() + each.undo + sizeof(undo_entry);
     }
+    [[nodiscard]] const std::byte* copy_of(const entry& each) const noexcept {
+        return copies_.data() + each.undo + sizeof(undo_entry);
+    }
     [[nodiscard]] const std::byte* image_of(const entry& each) const noexcept {
         return undo_ + each.undo + sizeof(undo_entry);
     }

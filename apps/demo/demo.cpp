@@ -70,6 +70,8 @@ class play {
           figures_(board_.as<board>()),
           chance_(std::random_device{}()) {}
 
+    play(const play&) = delete;
+    play& operator=(const play&) = delete;
     ~play() {
         for (seat& each : seats_) {
             if (each.pipe >= 0) ::close(each.pipe);

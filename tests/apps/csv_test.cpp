@@ -25,6 +25,8 @@ struct text_file {
         ::close(::mkstemp(path.data()));
         std::ofstream(path) << text;
     }
+    text_file(const text_file&) = delete;
+    text_file& operator=(const text_file&) = delete;
     ~text_file() { std::filesystem::remove(path); }
 };
 

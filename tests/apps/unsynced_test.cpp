@@ -34,6 +34,8 @@ struct rig {
         calls = std::make_unique<apps::noting_calls>(notes(), folder);
         files = std::make_unique<io::file_system>(*calls);
     }
+    rig(const rig&) = delete;
+    rig& operator=(const rig&) = delete;
     ~rig() { std::filesystem::remove_all(folder); }
 
     [[nodiscard]] apps::unsynced_page& notes() const { return page.as<apps::unsynced_page>(); }

@@ -28,6 +28,15 @@ struct open_scene : scene {
     }
     result<> settle(const receipt& paid) { return in.wait(by, paid, durability::durable); }
     std::uint64_t durable() { return in.status().durable_lsn; }
+    /// What another process does until `stop` is set; its exit code.
+    [[nodiscard]] int pay_until(const std::atomic<bool>& stop) const {
+        auto there = open();
+        auto me = there.join();
+        for (std::uint64_t i = 0; !stop.load(); ++i) {
+            if (!pay(there, me, i % 8, (i + 1) % 8, 1)) return 1;
+        }
+        return 0;
+    }
 };
 
 /// Keeps the scene's world in another process until `stop` is set.
@@ -62,14 +71,7 @@ BOOST_FIXTURE_TEST_CASE(without_a_keeper_who_meets_a_full_ring_drains, open_scen
 
 BOOST_FIXTURE_TEST_CASE(one_process_waits_while_another_never_ceases_to_commit, open_scene) {
     shared_one<std::atomic<bool>> stop;
-    child busy([&] {
-        auto there = open();
-        auto me = there.join();
-        for (std::uint64_t i = 0; !stop->load(); ++i) {
-            if (!pay(there, me, i % 8, (i + 1) % 8, 1)) return 1;
-        }
-        return 0;
-    });
+    child busy([&] { return pay_until(*stop); });
     for (int i = 0; i < 20; ++i) BOOST_TEST_REQUIRE(settle(pay_some()).has_value());
     stop->store(true);
     BOOST_TEST(busy.wait() == 0);
@@ -78,14 +80,7 @@ BOOST_FIXTURE_TEST_CASE(one_process_waits_while_another_never_ceases_to_commit, 
 
 BOOST_FIXTURE_TEST_CASE(a_keeper_stops_though_others_never_cease_to_commit, open_scene) {
     shared_one<std::atomic<bool>> stop;
-    child busy([&] {
-        auto there = open();
-        auto me = there.join();
-        for (std::uint64_t i = 0; !stop->load(); ++i) {
-            if (!pay(there, me, i % 8, (i + 1) % 8, 1)) return 1;
-        }
-        return 0;
-    });
+    child busy([&] { return pay_until(*stop); });
     const auto from = durable();
     in.keep([&] { return durable() > from + 1000; });
     BOOST_TEST(durable() > from + 1000);

@@ -12,8 +12,9 @@
 #include <map>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/tests/core/scene.hpp>
+#include <perdure/tests/crash/named_points.hpp>
+#include <perdure/tests/torture.hpp>
 #include <random>
-#include <regex>
 
 namespace {
 
@@ -281,25 +282,6 @@ class play {
     std::chrono::nanoseconds idle_{0};
 };
 
-/// Every crash point that io names, from its source.
-std::vector<std::string> points_of_io() {
-    const char* source = std::getenv("PERDURE_SOURCE");
-    if (source == nullptr) throw std::runtime_error("PERDURE_SOURCE is not set");
-    const std::regex pattern("PERDURE_CRASH_POINT\\(\"([a-z_.]+)\"\\)");
-    std::vector<std::string> points;
-    for (const auto& each : fs::directory_iterator(std::string(source) + "/io")) {
-        if (each.path().extension() != ".cpp") continue;
-        std::ifstream file(each.path());
-        const std::string text(std::istreambuf_iterator<char>(file), {});
-        for (std::sregex_iterator at(text.begin(), text.end(), pattern), end; at != end; ++at) {
-            points.push_back((*at)[1]);
-        }
-    }
-    std::sort(points.begin(), points.end());
-    points.erase(std::unique(points.begin(), points.end()), points.end());
-    return points;
-}
-
 std::vector<circumstance> circumstances_of(const std::string& point) {
     if (point.starts_with("rebuild.")) return {circumstance::recovering};
     if (point == "journal.tail_erased") return {circumstance::torn_tail};
@@ -337,12 +319,11 @@ kill_counts kill_at(const std::string& point, std::uint64_t hits_max, unsigned s
 }
 
 BOOST_AUTO_TEST_CASE(a_keeper_may_be_killed_anywhere) {
-    const auto& suite = boost::unit_test::framework::master_test_suite();
-    const bool torture = suite.argc > 1 && std::string_view(suite.argv[1]) == "--torture";
+    const bool torture = is_torture();
     const std::uint64_t hits_max = torture ? 30 : 3;
     const std::uint64_t deaths_wanted = torture ? 5000 : 1;
     shared_one<shm::crash_tally> tally;
-    const auto points = points_of_io();
+    const auto points = points_named_in("io");
     BOOST_TEST_REQUIRE(points.size() >= 20U);
     std::map<std::string, std::uint64_t> deaths;
     kill_counts all;

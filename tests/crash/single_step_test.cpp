@@ -16,6 +16,7 @@
 #include <perdure/shm/crc32c.hpp>
 #include <perdure/tests/crash/scenery.hpp>
 #include <perdure/tests/crash/stage.hpp>
+#include <perdure/tests/torture.hpp>
 #include <unordered_set>
 
 namespace {
@@ -23,14 +24,6 @@ namespace {
 using namespace perdure;
 using namespace perdure::shm;
 using namespace perdure::tests;
-
-bool is_torture() {
-    const auto& all = boost::unit_test::framework::master_test_suite();
-    for (int i = 1; i < all.argc; ++i) {
-        if (std::string_view(all.argv[i]) == "--torture") return true;
-    }
-    return false;
-}
 
 /// Which pages a child stores into: a page is closed for writing until its first store.
 struct page_watch {

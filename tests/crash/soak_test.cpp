@@ -16,6 +16,7 @@
 #include <deque>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/tests/crash/stage.hpp>
+#include <perdure/tests/torture.hpp>
 #include <random>
 #include <unordered_map>
 
@@ -366,8 +367,7 @@ class soak {
 };
 
 BOOST_AUTO_TEST_CASE(whoever_is_killed_nothing_committed_is_lost) {
-    const auto& suite = boost::unit_test::framework::master_test_suite();
-    const bool torture = suite.argc > 1 && std::string_view(suite.argv[1]) == "--torture";
+    const bool torture = is_torture();
     const unsigned seed = torture ? std::random_device{}() : 1;
     soak on(seed);
     on.run(std::chrono::seconds(12), torture ? 20'000 : 100);

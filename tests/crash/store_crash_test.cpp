@@ -6,41 +6,15 @@
 #define BOOST_TEST_MODULE crash_store_crash
 #include <boost/test/unit_test.hpp>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
+#include <perdure/tests/crash/named_points.hpp>
 #include <perdure/tests/crash/store_crash.hpp>
-#include <regex>
+#include <perdure/tests/torture.hpp>
 
 namespace {
 
 using namespace perdure;
 using namespace perdure::shm;
 using namespace perdure::tests;
-
-bool is_torture() {
-    const auto& all = boost::unit_test::framework::master_test_suite();
-    for (int i = 1; i < all.argc; ++i) {
-        if (std::string_view(all.argv[i]) == "--torture") return true;
-    }
-    return false;
-}
-
-/// The names between the parentheses of every crash point in a folder of the source.
-std::set<std::string> points_named_in(const std::string& folder) {
-    const char* root = std::getenv("PERDURE_SOURCE");
-    std::set<std::string> names;
-    if (root == nullptr) return names;
-    const std::regex point(R"rx(PERDURE_CRASH_POINT\("([a-z_.]+)"\))rx");
-    for (const auto& file : std::filesystem::directory_iterator(std::string(root) + "/" + folder)) {
-        if (file.path().extension() != ".cpp") continue;
-        std::ifstream in(file.path());
-        const std::string text{std::istreambuf_iterator<char>(in), {}};
-        for (std::sregex_iterator at(text.begin(), text.end(), point), end; at != end; ++at) {
-            names.insert((*at)[1]);
-        }
-    }
-    return names;
-}
 
 BOOST_AUTO_TEST_CASE(whoever_dies_where_the_state_is_the_one_before_or_after) {
     const bool torture = is_torture();

@@ -5,15 +5,14 @@
 // Claim: the reader refuses with file and byte, or what it answers is what was written; a change in
 // the last block, which nothing behind it vouches for, shows as a torn tail at that block.
 //
-// PERDURE_TORTURE=1 or --torture runs the sign-off count.
+// `-- --torture` runs the sign-off count.
 #define BOOST_TEST_MODULE fault_journal_corruption
 #include <boost/test/unit_test.hpp>
 
-#include <cstdlib>
 #include <iostream>
-#include <string_view>
 
 #include <perdure/tests/io/journal_rig.hpp>
+#include <perdure/tests/torture.hpp>
 
 namespace {
 
@@ -33,14 +32,6 @@ struct tally {
     std::size_t torn = 0;
     std::size_t identical = 0;
 };
-
-bool is_torture() {
-    const char* const torture = std::getenv("PERDURE_TORTURE");
-    bool all = torture != nullptr && std::string_view(torture) == "1";
-    const auto& suite = boost::unit_test::framework::master_test_suite();
-    for (int i = 1; i < suite.argc; ++i) all |= std::string_view(suite.argv[i]) == "--torture";
-    return all;
-}
 
 /// A journal of several segments, all of it synced, and where its blocks lie.
 struct written_world {

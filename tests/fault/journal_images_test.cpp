@@ -5,15 +5,15 @@
 // prefix of what was appended, the chain verifies, nothing is called damage, and a writer goes on
 // from there and is read back.
 //
-// PERDURE_TORTURE=1 or --torture runs the sign-off count.
+// `-- --torture` runs the sign-off count.
 #define BOOST_TEST_MODULE fault_journal_images
 #include <boost/test/unit_test.hpp>
 
-#include <cstdlib>
 #include <iostream>
 #include <string_view>
 
 #include <perdure/tests/io/journal_rig.hpp>
+#include <perdure/tests/torture.hpp>
 
 namespace {
 
@@ -111,20 +111,12 @@ void check_image(const life& one, simulated_disk& image, std::size_t changes, bo
     ++counts.resumed;
 }
 
-std::size_t images_wanted() {
-    const char* const torture = std::getenv("PERDURE_TORTURE");
-    bool all = torture != nullptr && std::string_view(torture) == "1";
-    const auto& suite = boost::unit_test::framework::master_test_suite();
-    for (int i = 1; i < suite.argc; ++i) all |= std::string_view(suite.argv[i]) == "--torture";
-    return all ? 50'000 : 3'000;
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(fault_journal_images)
 
 BOOST_AUTO_TEST_CASE(every_legal_image_holds_what_was_acknowledged_as_a_prefix) {
-    const std::size_t wanted = images_wanted();
+    const std::size_t wanted = is_torture() ? 50'000 : 3'000;
     tally counts;
     for (std::uint64_t seed = 1; counts.images < wanted; ++seed) {
         const life one = live(seed);

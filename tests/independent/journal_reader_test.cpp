@@ -25,6 +25,8 @@ struct real_world {
     io::kernel_calls calls;
 
     real_world() { BOOST_REQUIRE(::mkdtemp(path.data()) != nullptr); }
+    real_world(const real_world&) = delete;
+    real_world& operator=(const real_world&) = delete;
     ~real_world() { std::filesystem::remove_all(path); }
 
     void write(std::uint64_t seed, io::codec_id codec) {

@@ -26,6 +26,8 @@ struct toml_file {
         ::close(::mkstemp(path.data()));
         std::ofstream(path) << text;
     }
+    toml_file(const toml_file&) = delete;
+    toml_file& operator=(const toml_file&) = delete;
     ~toml_file() { std::filesystem::remove(path); }
 };
 

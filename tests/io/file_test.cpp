@@ -26,6 +26,8 @@ struct real_directory {
     io::file_system files{calls};
 
     real_directory() { BOOST_REQUIRE(::mkdtemp(path.data()) != nullptr); }
+    real_directory(const real_directory&) = delete;
+    real_directory& operator=(const real_directory&) = delete;
     ~real_directory() { std::filesystem::remove_all(path); }
     [[nodiscard]] std::string operator/(const char* name) const { return path + "/" + name; }
 };

@@ -26,6 +26,8 @@ struct log_directory {
     std::string path = "/tmp/perdure_log_XXXXXX";
 
     log_directory() { BOOST_REQUIRE(::mkdtemp(path.data()) != nullptr); }
+    log_directory(const log_directory&) = delete;
+    log_directory& operator=(const log_directory&) = delete;
     ~log_directory() { std::filesystem::remove_all(path); }
     [[nodiscard]] std::string file() const { return path + "/log/keeper.log"; }
 };
@@ -45,6 +47,8 @@ struct ends {
         }
         ::fcntl(ours, F_SETFL, O_NONBLOCK);
     }
+    ends(const ends&) = delete;
+    ends& operator=(const ends&) = delete;
     ~ends() { ::close(ours), ::close(theirs); }
     [[nodiscard]] std::vector<std::string> lines() const {
         std::array<char, 65536> room{};

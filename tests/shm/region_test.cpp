@@ -27,6 +27,8 @@ struct scratch {
         BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
         folder = name;
     }
+    scratch(const scratch&) = delete;
+    scratch& operator=(const scratch&) = delete;
     ~scratch() {
         ::unlink(file().c_str());
         ::rmdir(folder.c_str());
@@ -240,6 +242,8 @@ struct small_tmpfs {
         mounted = ::mount("perdure", folder.c_str(), "tmpfs", 0, options.c_str()) == 0;
         if (!mounted) BOOST_TEST_MESSAGE("SKIPPED: no right to mount a tmpfs (run as root)");
     }
+    small_tmpfs(const small_tmpfs&) = delete;
+    small_tmpfs& operator=(const small_tmpfs&) = delete;
     ~small_tmpfs() {
         if (mounted) ::umount(folder.c_str());
         ::rmdir(folder.c_str());
