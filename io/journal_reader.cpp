@@ -106,10 +106,19 @@ result<bool> journal_reader::step(std::optional<finding>& found) {
         PERDURE_TRY(enter_segment(found));
         return step(found);
     }
-    const auto broken = read_block(stream_, header_, position_.offset, block_);
-    if (!broken) return refuse(found, broken.error(), position_.offset, files_->last_error());
-    const std::string_view cause = broken->empty() ? why_misplaced() : *broken;
-    if (!cause.empty()) return end_here(cause, found);
+    std::string_view cause = PERDURE_TRY(read_here(found));
+    if (!cause.empty() && !entry->sealed) {
+        const auto rest = inspect_rest(stream_, header_, position_.offset, position_.seq);
+        if (!rest) return refuse(found, rest.error(), position_.offset, files_->last_error());
+        // Beside a keeper the block may have come between the two looks.
+        if (rest->synced_at) cause = PERDURE_TRY(read_here(found));
+        if (!cause.empty()) return end_here(cause, *rest, found);
+    }
+    if (!cause.empty()) {
+        return refuse(found, errc::damaged, position_.offset,
+                      std::string(cause) + ", and the MANIFEST promises LSNs up to " +
+                          std::to_string(entry->last_lsn));
+    }
     block_offset_ = position_.offset;
     position_.offset = block_end(position_.offset, block_.header.stored_bytes);
     position_.seq = block_.header.seq + 1;
@@ -126,22 +135,22 @@ std::string_view journal_reader::why_misplaced() const noexcept {
     return {};
 }
 
+/// Reads the block that begins here; answers why it is not the next one, nothing if it is.
+result<std::string_view> journal_reader::read_here(std::optional<finding>& found) {
+    const auto broken = read_block(stream_, header_, position_.offset, block_);
+    if (!broken) return refuse(found, broken.error(), position_.offset, files_->last_error());
+    return broken->empty() ? why_misplaced() : *broken;
+}
+
 /// Tells the end of the journal from damage.
-result<bool> journal_reader::end_here(std::string_view cause, std::optional<finding>& found) {
-    const segment_entry& entry = promised_->segments()[position_.segment];
-    if (entry.sealed) {
-        return refuse(found, errc::damaged, position_.offset,
-                      std::string(cause) + ", and the MANIFEST promises LSNs up to " +
-                          std::to_string(entry.last_lsn));
-    }
-    const auto rest = inspect_rest(stream_, header_, position_.offset, position_.seq);
-    if (!rest) return refuse(found, rest.error(), position_.offset, files_->last_error());
-    if (rest->synced_at) {
+result<bool> journal_reader::end_here(std::string_view cause, const segment_rest& rest,
+                                      std::optional<finding>& found) {
+    if (rest.synced_at) {
         return refuse(found, errc::damaged, position_.offset,
                       std::string(cause) + ", and the block at byte " +
-                          std::to_string(*rest->synced_at) + " proves that one was synced here");
+                          std::to_string(*rest.synced_at) + " proves that one was synced here");
     }
-    if (rest->used_end > position_.offset) {
+    if (rest.used_end > position_.offset) {
         torn_tail_ = finding{errc::damaged, stream_.path(), position_.offset, std::string(cause)};
     }
     return false;

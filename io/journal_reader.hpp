@@ -64,7 +64,9 @@ class journal_reader {
     [[nodiscard]] result<> look_for_unpromised(std::optional<finding>& found);
     [[nodiscard]] result<> enter_segment(std::optional<finding>& found);
     [[nodiscard]] result<bool> step(std::optional<finding>& found);
-    [[nodiscard]] result<bool> end_here(std::string_view cause, std::optional<finding>& found);
+    [[nodiscard]] result<std::string_view> read_here(std::optional<finding>& found);
+    [[nodiscard]] result<bool> end_here(std::string_view cause, const segment_rest& rest,
+                                        std::optional<finding>& found);
     [[nodiscard]] std::string_view why_misplaced() const noexcept;
     [[nodiscard]] errc refuse(std::optional<finding>& found, errc reason, std::uint64_t offset,
                               std::string cause) const;

@@ -116,7 +116,8 @@ BOOST_AUTO_TEST_CASE(a_keeper_drops_them_by_itself) {
         BOOST_TEST(gone);
         BOOST_TEST(is_known(in, by, pinned));
         BOOST_TEST(is_known(in, by, key_of(keyed_commits - 1)));
-        BOOST_TEST(in.verify(by).sound);
+        const auto seen = in.verify(by);
+        BOOST_TEST(seen.sound, (seen.problems.empty() ? "" : seen.problems.front()));
     }
     stop = true;
     keeper.join();

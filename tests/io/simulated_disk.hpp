@@ -46,7 +46,7 @@ enum class loss {
 inline constexpr loss all_losses[] = {loss::nothing, loss::all,  loss::one,  loss::two,
                                       loss::some,    loss::torn, loss::names};
 
-class simulated_disk final : public io::kernel_calls {
+class simulated_disk : public io::kernel_calls {
   public:
     simulated_disk() { directories_.insert("world"); }
 
