@@ -107,6 +107,8 @@ class world {
     static world open(const std::string& directory);
     static world open(const std::string& directory, const world_options& options);
 
+    world(const world&) = delete;
+    world& operator=(const world&) = delete;
     world(world&&) noexcept;
     world& operator=(world&&) noexcept;
     ~world();

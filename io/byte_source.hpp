@@ -21,6 +21,8 @@ class byte_source {
   public:
     /// Throws failure: not_found, io_error.
     explicit byte_source(const std::string& path);
+    byte_source(const byte_source&) = delete;
+    byte_source& operator=(const byte_source&) = delete;
     byte_source(byte_source&&) noexcept;
     byte_source& operator=(byte_source&&) noexcept;
     ~byte_source();

@@ -75,6 +75,7 @@ class file_system {
     explicit file_system(kernel_calls& calls) noexcept : calls_(calls) {}
     file_system(const file_system&) = delete;
     file_system& operator=(const file_system&) = delete;
+    ~file_system() = default;
 
     /// Never follows a symbolic link at the path's end, never survives exec.
     /// Answers not_found, exists, disk_full, io_error.
@@ -103,6 +104,8 @@ class file_system {
 class file {
   public:
     file() noexcept = default;
+    file(const file&) = delete;
+    file& operator=(const file&) = delete;
     file(file&& other) noexcept { swap(other); }
     file& operator=(file&& other) noexcept {
         file(std::move(other)).swap(*this);

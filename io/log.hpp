@@ -49,6 +49,8 @@ class log {
   public:
     /// Makes the file's directory if it is missing. Throws failure: io_error.
     explicit log(const log_options& options);
+    log(const log&) = delete;
+    log& operator=(const log&) = delete;
     log(log&&) noexcept;
     log& operator=(log&&) noexcept;
     ~log();

@@ -40,7 +40,9 @@ inline std::uint64_t locate(const region& where, std::uint32_t table, std::uint6
         peek(where.header().committed_bytes.value) - where.geometry().pages_at - page_bytes;
     const std::uint64_t root = std::uint64_t{peek(d.root_page)} * page_bytes;
     // Page 0 is never handed out; `last` is where the last committed page begins.
-    if (row >= 1ULL << 48 || extent >= directory_fan * directory_fan || root - 1 >= last) return 0;
+    if (row >= 1ULL << 48 || extent >= std::uint64_t{directory_fan} * directory_fan ||
+        root - 1 >= last)
+        return 0;
     const auto* pages = where.start() + where.geometry().pages_at;
     const std::uint64_t leaf =
         std::uint64_t{

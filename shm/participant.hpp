@@ -48,6 +48,8 @@ class participant {
     /// Takes a slot. Errors: no_slot, read_only, forked.
     static result<participant> join(region& where) noexcept;
 
+    participant(const participant&) = delete;
+    participant& operator=(const participant&) = delete;
     participant(participant&& other) noexcept;
     participant& operator=(participant&& other) noexcept;
     ~participant();

@@ -65,6 +65,8 @@ class region {
     /// The same, without initialising: the bytes already hold a region.
     static region view(std::span<std::byte> bytes);
 
+    region(const region&) = delete;
+    region& operator=(const region&) = delete;
     region(region&&) noexcept;
     region& operator=(region&&) noexcept;
     ~region();

@@ -28,12 +28,8 @@ class plain_result {
     using value_type = T;
 
     constexpr plain_result() noexcept : value_{} {}
-    template <class U>
-    requires std::convertible_to<U, T> &&
-        (!std::same_as<std::remove_cvref_t<U>, errc>)constexpr plain_result(
-            U&& value) noexcept  // NOLINT: as implicit as boost's
-        : value_(std::forward<U>(value)) {}
-    constexpr plain_result(errc reason) noexcept  // NOLINT: as implicit as boost's
+    constexpr plain_result(T value) noexcept : value_(value) {}  // NOLINT: as implicit as boost's
+    constexpr plain_result(errc reason) noexcept                 // NOLINT: as implicit as boost's
         : value_{}, reason_(static_cast<std::uint64_t>(reason)) {}
 
     [[nodiscard]] constexpr bool has_value() const noexcept { return reason_ == 0; }

@@ -27,6 +27,8 @@ struct passed_descriptor {
 class child {
   public:
     child() noexcept = default;
+    child(const child&) = delete;
+    child& operator=(const child&) = delete;
     child(child&& other) noexcept : pid_(std::exchange(other.pid_, 0)) {}
     child& operator=(child&& other) noexcept {
         std::swap(pid_, other.pid_);
@@ -60,6 +62,8 @@ class shared_page {
     /// Throws failure: io_error, no_memory.
     static shared_page make(std::size_t bytes);
     static shared_page inherit(int descriptor, std::size_t bytes);
+    shared_page(const shared_page&) = delete;
+    shared_page& operator=(const shared_page&) = delete;
     shared_page(shared_page&& other) noexcept
         : descriptor_(std::exchange(other.descriptor_, -1)),
           bytes_(other.bytes_),

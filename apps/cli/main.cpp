@@ -184,9 +184,9 @@ int main(int argc, char** argv) {
     try {
         return perdure::apps::run(argc, argv);
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "perdure: %s\n", error.what());
+        static_cast<void>(std::fprintf(stderr, "perdure: %s\n", error.what()));
     } catch (...) {
-        std::fputs("perdure: an unknown exception\n", stderr);
+        static_cast<void>(std::fputs("perdure: an unknown exception\n", stderr));
     }
     return perdure::apps::exit_refused;
 }

@@ -82,7 +82,7 @@ int main(int argc, char** argv) {
         std::cerr << "usage: game_server WORLD [TRADES]\nfirst: perdure init WORLD\n";
         return 2;
     }
-    const int trades = argc > 2 ? std::atoi(argv[2]) : 1000;
+    const long trades = argc > 2 ? std::strtol(argv[2], nullptr, 10) : 1000;
     try {
         world in = world::open(argv[1]);  // Attaches; recovers from the journal if it must.
         session by = in.join();
@@ -92,7 +92,7 @@ int main(int argc, char** argv) {
         std::mt19937 dice(7);
         int done = 0;
         int refused = 0;
-        for (int i = 0; i < trades; ++i) {
+        for (long i = 0; i < trades; ++i) {
             const auto buyer = account_id::of(players[dice() % players.size()]);
             const auto seller = account_id::of(players[dice() % players.size()]);
             const auto paid = trade(by, books, buyer, seller, 1 + dice() % 20);

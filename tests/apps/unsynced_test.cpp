@@ -41,7 +41,7 @@ struct rig {
     [[nodiscard]] apps::unsynced_page& notes() const { return page.as<apps::unsynced_page>(); }
     [[nodiscard]] std::string name(const char* file) const { return folder + "/journal/" + file; }
     io::file open(const char* file) {
-        return std::move(files->open(name(file), io::open_mode::open_or_create).value());
+        return files->open(name(file), io::open_mode::open_or_create).value();
     }
     [[nodiscard]] std::string content(const char* file) const {
         std::ostringstream text;
