@@ -15,9 +15,8 @@ constexpr std::chrono::milliseconds patience{2};
 bool key_retention::begins_walk() noexcept {
     const std::uint64_t now = shm::next_lsn(*where_);
     if (now <= kept_) return false;
-    const std::uint64_t oldest = bucket_of_commit(now - kept_);
-    if (oldest <= oldest_ || oldest - oldest_ < kept_ / commits_a_bucket / 16) return false;
-    oldest_ = oldest;
+    if (now - kept_ - oldest_ <= kept_ / 16) return false;
+    oldest_ = now - kept_;
     row_ = 0;
     end_ = shm::peek(where_->descriptor(keys_).row_high);
     return true;
@@ -33,8 +32,8 @@ void key_retention::step() noexcept {
         if (at == 0) continue;
         // A hint, read beside writers: the transaction looks again.
         const auto& seen = *where_->at<key_row>(at);
-        const std::uint64_t bucket = shm::peek(seen.bucket);
-        if (shm::peek(seen.header.live) != 1 || bucket == 0 || bucket >= oldest_) continue;
+        if (shm::peek(seen.header.live) != 1 || shm::peek(seen.retained) == 0) continue;
+        if (shm::peek(seen.header.lsn) >= oldest_) continue;
         due[count++] = {shm::peek(seen.key.high), shm::peek(seen.key.low)};
     }
     if (count != 0) drop(std::span(due).first(count));
@@ -53,7 +52,7 @@ void key_retention::drop(std::span<const shm::row_key> keys) noexcept {
                 const auto row = shm::get_key<key_row>(by, keys_, key);
                 if (!row && row.error() == errc::not_found) continue;
                 if (!row) return row.error();
-                if (row->bucket == 0 || row->bucket >= oldest_) continue;
+                if (row->retained == 0 || row->header.lsn >= oldest_) continue;
                 PERDURE_TRY(shm::erase_key(by, keys_, key));
             }
             return {};

@@ -5,7 +5,7 @@
 // Promise     A key that ledger::once() took with key_life::retained is there for at least `kept`
 //             commits after its own, however long or short that is by any clock. One that was
 //             pinned stays.
-// Death       Keys are dropped in ordinary transactions, a bucket's worth in no order.
+// Death       Keys are dropped in ordinary transactions, in no order.
 // Threads     One object, one thread: the keeper's.
 // Invariants  D1 what is dropped is decided by LSNs alone; no clock has a say.
 #pragma once
@@ -32,7 +32,7 @@ class key_retention {
     std::uint32_t keys_;
     std::uint64_t kept_;                // Commits.
     std::optional<shm::session> self_;  // Joined when there is something to drop.
-    std::uint64_t oldest_ = 0;          // First bucket that stays in this walk.
+    std::uint64_t oldest_ = 0;          // First LSN whose key stays in this walk.
     std::uint64_t row_ = 0;             // Where the walk is.
     std::uint64_t end_ = 0;
 };

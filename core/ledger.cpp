@@ -65,7 +65,7 @@ shm::schema key_schema() {
     made.flags = shm::transient;
     made.fields = {
         {"key", field_type::bytes, offsetof(key_row, key), 16, 0, 0},
-        {"bucket", field_type::u64, offsetof(key_row, bucket), 8, 0, 0},
+        {"retained", field_type::u64, offsetof(key_row, retained), 8, 0, 0},
     };
     return made;
 }
@@ -246,7 +246,7 @@ result<std::optional<shm::receipt>> ledger::once(tx& by, const shm::transaction_
     if (before.error() != errc::not_found) return before.error();
     const auto taken = PERDURE_TRY(shm::insert_key(by, tables_.keys, key));
     auto* row = reinterpret_cast<key_row*>(taken.copy);
-    row->bucket = life == key_life::pinned ? 0 : bucket_of_commit(shm::next_lsn(by.where()));
+    row->retained = life == key_life::retained ? 1 : 0;
     by.key(key);
     return std::optional<shm::receipt>();
 }

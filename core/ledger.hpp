@@ -69,15 +69,9 @@ static_assert(shm::mapped<asset_row> && sizeof(asset_row) == 104);
 struct key_row {
     shm::row_header header;  ///< Its lsn is the commit's.
     shm::row_key key;
-    std::uint64_t bucket;  ///< bucket_of_commit() when it was taken; 0: pinned.
+    std::uint64_t retained;  ///< 1: dropped when its commit is old (core/key_retention); 0: pinned.
 };
 static_assert(shm::mapped<key_row> && sizeof(key_row) == 40);
-
-/// Keys grow old in buckets of so many commits (core/key_retention.hpp).
-inline constexpr std::uint64_t commits_a_bucket = 1024;
-constexpr std::uint64_t bucket_of_commit(std::uint64_t lsn) noexcept {
-    return lsn / commits_a_bucket + 1;
-}
 
 enum class key_life {
     retained,  ///< Known for as many commits as the world keeps keys (world_options::keys_kept).

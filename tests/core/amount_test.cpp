@@ -5,14 +5,10 @@
 #define BOOST_TEST_MODULE core_amount
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
-#include <ostream>
 #include <perdure/core/amount.hpp>
 #include <perdure/core/id.hpp>
+#include <perdure/tests/print_errc.hpp>
 #include <random>
-
-namespace perdure {
-inline std::ostream& operator<<(std::ostream& out, errc code) { return out << name(code); }
-}  // namespace perdure
 
 namespace {
 

@@ -50,7 +50,7 @@ void pay_them_all(world& in, session& by) {
 void look_at_the_keys(world& in, session& by) {
     BOOST_TEST(is_known(in, by, pinned));
     for (std::uint64_t i = 0; i < keyed_commits; ++i) {
-        const bool must_go = i < keyed_commits - kept - commits_a_bucket;
+        const bool must_go = i < keyed_commits - kept - kept / 4;
         const bool must_stay = i >= keyed_commits - kept;
         if (must_go) BOOST_REQUIRE(!is_known(in, by, key_of(i)));
         if (must_stay) BOOST_REQUIRE(is_known(in, by, key_of(i)));
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(a_keeper_drops_them_by_itself) {
         bool gone = false;
         for (int i = 0; i < 2000 && !gone; ++i) {
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
-            gone = !is_known(in, by, key_of(keyed_commits - kept - commits_a_bucket - 1));
+            gone = !is_known(in, by, key_of(keyed_commits - kept - kept / 4 - 1));
         }
         BOOST_TEST(gone);
         BOOST_TEST(is_known(in, by, pinned));

@@ -14,11 +14,8 @@
 #include <functional>
 #include <ostream>
 #include <perdure/core/world.hpp>
+#include <perdure/tests/print_errc.hpp>
 #include <string>
-
-namespace perdure {
-inline std::ostream& operator<<(std::ostream& out, errc code) { return out << name(code); }
-}  // namespace perdure
 
 namespace perdure::tests {
 

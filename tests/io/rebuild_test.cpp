@@ -6,10 +6,7 @@
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/rebuild.hpp>
 #include <perdure/tests/io/kept_bank.hpp>
-
-namespace perdure {
-inline std::ostream& operator<<(std::ostream& out, errc code) { return out << name(code); }
-}  // namespace perdure
+#include <perdure/tests/print_errc.hpp>
 
 namespace {
 
