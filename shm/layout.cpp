@@ -72,7 +72,15 @@ consteval std::uint64_t sign() {
     FIELD(bucket, level);
     FIELD(bucket, overflow);
     FIELD(bucket, entries);
+    FIELD(tree_node, level);
+    FIELD(tree_node, right);
+    FIELD(tree_node, words);
+    FIELD(blob_chunk, next);
+    FIELD(blob_chunk, payload);
+    FIELD(blob_ref, bytes);
     FIELD(schema_row, name);
+    FIELD(schema_row, indexes);
+    FIELD(schema_row, heap);
     FIELD(schema_row, fields);
     FIELD(schema_field, offset);
     return f.state;

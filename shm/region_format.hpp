@@ -193,6 +193,23 @@ struct bucket {
 };
 static_assert(mapped<bucket> && sizeof(bucket) == cache_line);
 
+/// A node of an ordered index: a row of a derived table; row 0 is the root and stays it. Zeros are
+/// an empty root leaf. The words are: the low bound, the high bound (void where there is no right
+/// neighbour), then the entries. An entry is a key, in an inner node with its child's number
+/// behind it; a key's last word is the row number.
+struct tree_node {
+    std::uint32_t state;      ///< node_state; the root may also say 0.
+    std::uint16_t level;      ///< 0 = leaf.
+    std::uint16_t count;      ///< Entries.
+    std::uint64_t right;      ///< Number of the right neighbour on its level, 0 = none.
+    std::uint64_t free_link;  ///< As in freed_row.
+    std::array<std::uint64_t, 125> words;
+};
+static_assert(mapped<tree_node> && sizeof(tree_node) == 1024);
+static_assert(offsetof(tree_node, free_link) == offsetof(freed_row, free_link));
+
+enum class node_state : std::uint32_t { used = 1, freed = 2 };
+
 /// Where a table's rows are. Derived: rebuilt at recovery, never journaled.
 struct table_descriptor {
     std::uint32_t state;  ///< table_state

@@ -6,6 +6,7 @@ namespace perdure::shm {
 namespace {
 
 constexpr std::uint64_t rows_given = 128;
+constexpr std::string_view longest_suffix = ".overflow";
 
 /// Table 0 has no rows: its stripes belong to descriptors, stripe (0, 0) to the page counter.
 std::uint32_t descriptor_stripe(std::uint32_t table) noexcept { return stripe_of(0, table); }
@@ -101,9 +102,12 @@ result<std::uint32_t> free_number(transaction& tx, std::uint32_t count) noexcept
     return errc::too_many_tables;
 }
 
+/// The tables that belong to a table; 0 = none.
 struct table_numbers {
     std::uint32_t index = 0;
     std::uint32_t overflow = 0;
+    std::uint32_t nodes = 0;  ///< Of the first ordered index; the others' follow.
+    std::uint32_t heap = 0;
 };
 
 result<> lay_table(transaction& tx, std::uint32_t table, const schema& wanted,
@@ -114,6 +118,10 @@ result<> lay_table(transaction& tx, std::uint32_t table, const schema& wanted,
     row->header = header;
     row->index = linked.index;
     row->overflow = linked.overflow;
+    row->heap = linked.heap;
+    for (std::uint32_t i = 0; i < wanted.indexes.size(); ++i) {
+        row->indexes[i].nodes = linked.nodes + i;
+    }
     auto* d = PERDURE_TRY(edit_descriptor(tx, table));
     lay_descriptor(*d, wanted.row_bytes, wanted.flags, wanted.key_at);
     d->index = linked.index;
@@ -121,12 +129,33 @@ result<> lay_table(transaction& tx, std::uint32_t table, const schema& wanted,
     return {};
 }
 
-schema bucket_schema(std::string name) {
+schema derived_schema(std::string name, std::uint32_t row_bytes) {
     schema made;
     made.name = std::move(name);
-    made.row_bytes = sizeof(bucket);
+    made.row_bytes = row_bytes;
     made.flags = derived;
     return made;
+}
+
+schema heap_schema(std::string name) {
+    schema made;
+    made.name = std::move(name);
+    made.row_bytes = sizeof(blob_chunk);
+    made.flags = heap;
+    made.fields = {
+        {"next", field_type::u64, offsetof(blob_chunk, next), 8, 0, 0},
+        {"payload", field_type::bytes, offsetof(blob_chunk, payload), blob_chunk_payload, 0, 0}};
+    return made;
+}
+
+/// A table of nodes or buckets whose row 0 is there from the start: zeros are an empty one.
+result<> lay_rooted(transaction& tx, std::uint32_t table, const schema& wanted,
+                    table_numbers linked) {
+    PERDURE_TRY(lay_table(tx, table, wanted, linked));
+    PERDURE_TRY(add_pages(tx, table, 0, 1));
+    auto* descriptor = PERDURE_TRY(edit_descriptor(tx, table));
+    descriptor->row_high = 1;
+    return {};
 }
 
 }  // namespace
@@ -250,22 +279,35 @@ result<std::uint32_t> create_table(transaction& tx, const schema& wanted) {
         const auto row = PERDURE_TRY(tx.get<schema_row>(schemas_table, i));
         if (names_equal(row, wanted.name)) return errc::exists;
     }
-    if (wanted.key_at == 0) {
-        const auto table = PERDURE_TRY(free_number(tx, 1));
-        PERDURE_TRY(lay_table(tx, table, wanted, {}));
-        return table;
+    const std::uint32_t hash_tables = wanted.key_at == 0 ? 0 : 2;
+    const auto trees = static_cast<std::uint32_t>(wanted.indexes.size());
+    const std::uint32_t heaps = wanted.has_blobs() ? 1 : 0;
+    const bool is_alone = hash_tables + trees + heaps == 0;
+    if (!is_alone && wanted.name.size() + longest_suffix.size() >= schema_name_bytes) {
+        return errc::bad_schema;
     }
-    const auto table = PERDURE_TRY(free_number(tx, 3));
-    const table_numbers linked{table + 1, table + 2};
-    if (wanted.name.size() + 10 >= schema_name_bytes) return errc::bad_schema;
-    PERDURE_TRY(lay_table(tx, table, wanted, {linked.index, 0}));
-    PERDURE_TRY(
-        lay_table(tx, linked.index, bucket_schema(wanted.name + ".buckets"), {0, linked.overflow}));
-    PERDURE_TRY(lay_table(tx, linked.overflow, bucket_schema(wanted.name + ".overflow"), {}));
-    // A hash table begins with one bucket, and zero bytes are an empty one of level 0.
-    PERDURE_TRY(add_pages(tx, linked.index, 0, 1));
-    auto* buckets = PERDURE_TRY(edit_descriptor(tx, linked.index));
-    buckets->row_high = 1;
+    const auto table = PERDURE_TRY(free_number(tx, 1 + hash_tables + trees + heaps));
+    table_numbers linked;
+    if (hash_tables != 0) linked.index = table + 1, linked.overflow = table + 2;
+    if (trees != 0) linked.nodes = table + 1 + hash_tables;
+    if (heaps != 0) linked.heap = table + 1 + hash_tables + trees;
+    table_numbers own = linked;
+    own.overflow = 0;  // The bucket table's.
+    PERDURE_TRY(lay_table(tx, table, wanted, own));
+    if (hash_tables != 0) {
+        PERDURE_TRY(lay_rooted(tx, linked.index,
+                               derived_schema(wanted.name + ".buckets", sizeof(bucket)),
+                               {0, linked.overflow}));
+        PERDURE_TRY(lay_table(tx, linked.overflow,
+                              derived_schema(wanted.name + ".overflow", sizeof(bucket)), {}));
+    }
+    for (std::uint32_t i = 0; i < trees; ++i) {
+        const auto name = wanted.name + ".order" + std::to_string(i);
+        PERDURE_TRY(lay_rooted(tx, linked.nodes + i, derived_schema(name, sizeof(tree_node)), {}));
+    }
+    if (heaps != 0) {
+        PERDURE_TRY(lay_table(tx, linked.heap, heap_schema(wanted.name + ".heap"), {}));
+    }
     return table;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Claims of shm/schema: what validate() accepts satisfies S1 to S4, survives the way into a row and
+// Claims of shm/schema: what validate() accepts satisfies S1 to S6, survives the way into a row and
 // back, and nothing else does.
 #define BOOST_TEST_MODULE shm_schema
 #include <boost/test/unit_test.hpp>
@@ -55,6 +55,34 @@ BOOST_AUTO_TEST_CASE(a_balanced_field_is_an_integer_with_a_group) {
     expect_bad([](schema& s) { s.fields[1].group_offset = 0; });
     expect_bad([](schema& s) { s.fields[1].group_offset = 62; });
     expect_bad([](schema& s) { s.fields[1].group_offset = 64; });
+}
+
+BOOST_AUTO_TEST_CASE(an_ordered_index_names_fields_it_can_order) {
+    const auto wide = [](schema& s) {
+        s.row_bytes = 128;
+        s.fields.push_back({"label", field_type::text, 64, 41, 0, 0});
+    };
+    expect_bad([](schema& s) { s.indexes = {{}}; });
+    expect_bad([](schema& s) { s.indexes = {{9}}; });
+    expect_bad([](schema& s) { s.indexes.assign(indexes_max + 1, {1}); });
+    expect_bad([&](schema& s) {
+        wide(s);
+        s.indexes = {{static_cast<std::uint8_t>(s.fields.size() - 1)}};  // Six words.
+    });
+    expect_bad([](schema& s) {
+        s.row_bytes = 128;
+        s.fields.push_back({"value", field_type::blob, 64, 16, 0, 0});
+        s.indexes = {{static_cast<std::uint8_t>(s.fields.size() - 1)}};
+    });
+}
+
+BOOST_AUTO_TEST_CASE(a_blob_field_holds_a_reference) {
+    const auto add = [](schema& s, std::uint16_t offset, std::uint16_t bytes) {
+        s.row_bytes = 128;
+        s.fields.push_back({"value", field_type::blob, offset, bytes, 0, 0});
+    };
+    expect_bad([&](schema& s) { add(s, 68, 16); });
+    expect_bad([&](schema& s) { add(s, 64, 24); });
 }
 
 BOOST_AUTO_TEST_CASE(a_schema_survives_its_row) {
