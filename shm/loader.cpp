@@ -176,12 +176,35 @@ result<> loader::build_index(std::uint32_t table) noexcept {
     return {};
 }
 
+result<> loader::build_trees(std::uint32_t table) {
+    const auto shape = shape_of(*where_->at<schema_row>(locate(*where_, schemas_table, table)));
+    for (const auto& index : shape.indexes) {
+        if (index.nodes == 0 || index.words > key_words_max) return errc::damaged;
+        std::vector<index_key> keys;
+        for (std::uint64_t row = 0; row < high_[table]; ++row) {
+            const std::uint64_t at = locate(*where_, table, row);
+            if (at == 0 || where_->at<row_header>(at)->live != 1) continue;
+            keys.push_back(key_of_row(index, where_->at<std::byte>(at), row));
+        }
+        std::sort(keys.begin(), keys.end(), [](const index_key& left, const index_key& right) {
+            return left.words < right.words;
+        });
+        const auto place = [&](std::uint64_t number) -> result<tree_node*> {
+            PERDURE_TRY(ensure_row(index.nodes, number));
+            return where_->at<tree_node>(locate(*where_, index.nodes, number));
+        };
+        where_->descriptor(index.nodes).row_high = PERDURE_TRY(load_tree(index.words, keys, place));
+    }
+    return {};
+}
+
 result<> loader::finish() noexcept {
     for (std::uint32_t table = schemas_table; table < table_count; ++table) {
         const auto& d = where_->descriptor(table);
         if (d.rows_per_page == 0 || (d.flags & derived) != 0) continue;
         if (table != schemas_table) PERDURE_TRY(link_free_rows(table));
         if (d.index != 0) PERDURE_TRY(build_index(table));
+        if (table != schemas_table) PERDURE_TRY(build_trees(table));
     }
     auto& first = ring_header(*where_, 0);
     first.lsn = last_lsn_ + 1;

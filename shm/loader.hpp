@@ -12,8 +12,9 @@
 // Format      record_format.hpp
 #pragma once
 
+#include <functional>
+#include <perdure/shm/index_key.hpp>
 #include <perdure/shm/region.hpp>
-#include <perdure/shm/schema_format.hpp>
 #include <vector>
 
 namespace perdure::shm {
@@ -41,6 +42,7 @@ class loader {
     result<std::uint32_t> take_pages(std::uint32_t count) noexcept;
     result<> link_free_rows(std::uint32_t table) noexcept;
     result<> build_index(std::uint32_t table) noexcept;
+    result<> build_trees(std::uint32_t table);
     result<> lay_buckets(std::uint32_t buckets, std::uint64_t count) noexcept;
 
     region* where_;
@@ -49,6 +51,12 @@ class loader {
     std::uint64_t last_lsn_ = 0;
     std::uint64_t transactions_ = 0;
 };
+
+/// Builds the nodes of an ordered index that only the caller can see from its keys, which ascend.
+/// `place` sees to it that there is memory behind a node's number. Answers the nodes' count.
+using node_placer = std::function<result<tree_node*>(std::uint64_t number)>;
+result<std::uint64_t> load_tree(std::uint32_t words, std::span<const index_key> keys,
+                                const node_placer& place);
 
 /// Enters a key into an index that only the caller can see.
 /// Errors: exists, region_full, no_memory.

@@ -208,6 +208,10 @@ result<std::uint64_t> take_number(transaction& tx, std::uint32_t table) noexcept
             return row;
         }
     }
+    return take_fresh(tx, table);
+}
+
+result<std::uint64_t> take_fresh(transaction& tx, std::uint32_t table) noexcept {
     const auto& seen = tx.self().control().fresh[table];
     if (seen.next >= seen.end) return tx.want_rows(table);
     auto* fresh = PERDURE_TRY(edit_fresh(tx, table));
@@ -271,6 +275,14 @@ result<schema> read_schema(region& where, std::uint32_t table) {
     PERDURE_TRY(read_schema_row(where, table, row));
     if (row.header.live != 1) return errc::unknown_table;
     return from_row(row);
+}
+
+result<table_shape> read_shape(region& where, std::uint32_t table) {
+    schema_row row;
+    PERDURE_TRY(read_schema_row(where, table, row));
+    if (row.header.live != 1) return errc::unknown_table;
+    PERDURE_TRY(from_row(row));
+    return shape_of(row);
 }
 
 result<std::uint32_t> create_table(transaction& tx, const schema& wanted) {

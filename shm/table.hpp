@@ -43,6 +43,9 @@ result<taken_row> take_row(transaction& tx, std::uint32_t table) noexcept;
 /// A row number without a header, for derived tables. Errors: as take_row.
 result<std::uint64_t> take_number(transaction& tx, std::uint32_t table) noexcept;
 
+/// The same from the participant's own range, never from the free list.
+result<std::uint64_t> take_fresh(transaction& tx, std::uint32_t table) noexcept;
+
 /// Frees a row: its id goes stale, its content is gone. Errors: not_found when it is not live.
 result<> free_row(transaction& tx, std::uint32_t table, std::uint64_t row) noexcept;
 
@@ -55,7 +58,10 @@ result<std::uint32_t> find_table(region& where, std::string_view name);
 /// The schema of a live table. Errors: unknown_table, bad_schema, conflict.
 result<schema> read_schema(region& where, std::uint32_t table);
 
-/// Inside a transaction: makes the table, and its bucket and overflow tables if it has a key.
+/// What a transaction would know of it. Errors: unknown_table, garbled, conflict.
+result<table_shape> read_shape(region& where, std::uint32_t table);
+
+/// Inside a transaction: makes the table, and the tables of its indexes and its heap.
 /// Errors: bad_schema, exists, too_many_tables, as transaction::edit.
 result<std::uint32_t> create_table(transaction& tx, const schema& wanted);
 

@@ -167,7 +167,11 @@ result<std::byte*> transaction::edit_at(std::uint32_t table, std::uint64_t row, 
                                         const table_shape& shape) noexcept {
     if (auto* seen = find(at)) return copy_of(*seen);
     PERDURE_TRY(lock(stripe_of(table, row)));
-    return log(at, row, shape.row_bytes, (shape.flags & derived) != 0 ? 0 : table);
+    const auto copy = log(at, row, shape.row_bytes, (shape.flags & derived) != 0 ? 0 : table);
+    if (copy && !shape.indexes.empty()) {
+        indexed_.push_back({static_cast<std::uint32_t>(entries_.size() - 1), 0});
+    }
+    return copy;
 }
 
 result<std::byte*> transaction::edit_words(std::uint64_t at, std::uint32_t bytes,
@@ -228,6 +232,8 @@ void transaction::close(bool raise_version) noexcept {
         step(slot_->active, 0);
     }
     entries_.clear();
+    indexed_.clear();
+    settled_.clear();
     record_used_ = front_bytes;
     changes_bound_ = 0;
     reads_.clear();

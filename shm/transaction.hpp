@@ -83,6 +83,10 @@ class transaction {
         return copy;
     }
 
+    /// Brings the ordered indexes up to the rows as they are edited: commit does it, and a scan
+    /// before it begins. Errors: conflict, transaction_too_large, region_full, garbled.
+    result<> settle() noexcept;
+
     /// Appends an event to the record. Requires: payload.size() is a multiple of 8, at most 64 KiB.
     void event(std::uint16_t type, std::uint16_t version, std::span<const std::byte> payload);
 
@@ -135,6 +139,13 @@ class transaction {
         bool changed;         ///< Its difference stands in the record.
     };
 
+    /// A row of a table with ordered indexes.
+    struct indexed_row {
+        std::uint32_t entry;
+        std::size_t settled;  ///< Place in settled_ + 1 of the row as the indexes hold it; 0: as it
+                              ///< was before the transaction.
+    };
+
     result<> lock(std::uint32_t stripe) noexcept;
     result<> lock_held_back(std::uint32_t stripe) noexcept;
     result<std::byte*> log(std::uint64_t at, std::uint64_t row, std::uint32_t bytes,
@@ -177,6 +188,8 @@ class transaction {
     directory directory_;
     std::vector<std::byte> copies_;
     std::vector<entry> entries_;
+    std::vector<indexed_row> indexed_;
+    std::vector<std::byte> settled_;
     std::vector<std::uint32_t> places_;  ///< Open addressing over entries_, once they are many.
     std::vector<std::byte> record_;      ///< Up to record_used_; see record().
     std::vector<table_shape> shapes_;

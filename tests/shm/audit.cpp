@@ -3,6 +3,7 @@
 #include <perdure/shm/crc32c.hpp>
 #include <perdure/tests/shm/audit.hpp>
 #include <perdure/tests/shm/audit_tables.hpp>
+#include <perdure/tests/shm/audit_trees.hpp>
 
 namespace perdure::tests {
 
@@ -175,6 +176,7 @@ std::vector<std::string> audit(region& where) {
     audit_pages(where, faults);
     audit_rows(where, faults);
     audit_index(where, faults);
+    audit_trees(where, faults);
     audit_balances(where, faults);
     return faults;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bit>
 #include <map>
-#include <perdure/tests/shm/audit_tables.hpp>
+#include <perdure/tests/shm/audit_trees.hpp>
 #include <set>
 
 namespace perdure::tests {
@@ -149,6 +149,14 @@ void audit_rows(region& where, std::vector<std::string>& faults) {
             for_each_link(where, other, [&](std::uint64_t, std::uint64_t link, const bucket&) {
                 if (link != 0) marks.mark(link - 1, whereabouts::chained);
             });
+        }
+        for (const auto& other : all) {
+            for (const auto& index : other.shape.indexes) {
+                if (index.nodes != table.number) continue;
+                for (const auto node : nodes_of(where, index)) {
+                    marks.mark(node, whereabouts::chained);
+                }
+            }
         }
         if ((table.flags & derived) == 0) {
             for_each_row(where, table.number, [&](std::uint64_t row, const std::uint64_t* words) {
