@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <perdure/tests/crash/primitives.hpp>
 #include <perdure/tests/crash/scenery.hpp>
+#include <perdure/tests/crash/tree_primitives.hpp>
 #include <stdexcept>
 
 namespace perdure::tests {
@@ -312,6 +313,15 @@ void actor::leave() {
     self.reset();
 }
 
-std::span<const primitive> primitives() { return all; }
+std::span<const primitive> primitives() {
+    static const auto joined = [] {
+        std::vector<primitive> made(std::begin(all), std::end(all));
+        for (const auto part : {tree_primitives()}) {
+            made.insert(made.end(), part.begin(), part.end());
+        }
+        return made;
+    }();
+    return joined;
+}
 
 }  // namespace perdure::tests
