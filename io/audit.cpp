@@ -7,6 +7,7 @@
 #include <perdure/io/journal_reader.hpp>
 #include <perdure/shm/hash_index.hpp>
 #include <perdure/shm/ring.hpp>
+#include <perdure/shm/tree_index.hpp>
 
 namespace perdure::io {
 namespace {
@@ -31,6 +32,45 @@ void check_index(shm::region& where, table_image& table) {
         table.problems.push_back("table " + table.shape.name + ": the index does not lead to row " +
                                  std::to_string(row));
         if (table.problems.size() == problems_max) return;
+    }
+}
+
+/// Every ordered index leads through the live rows in the order of their keys, each once.
+void check_order(shm::region& where, table_image& table) {
+    const auto shape = shm::read_shape(where, table.number);
+    if (!shape) return;
+    std::uint64_t live = 0;
+    const std::size_t bytes = table.shape.row_bytes;
+    for (std::size_t at = 0; at < table.rows.size(); at += bytes) {
+        live += header_at(table.rows.data() + at).live;
+    }
+    for (std::size_t i = 0; i < shape->indexes.size(); ++i) {
+        const auto complain = [&](const std::string& cause) {
+            table.problems.push_back("table " + table.shape.name + ": ordered index " +
+                                     std::to_string(i) + " " + cause);
+        };
+        const shm::tree by{table.number, shape->indexes[i]};
+        shm::view in(where);
+        shm::scan<shm::view> walk(in, by, shm::key_prefix().lowest(), shm::key_prefix().highest());
+        std::uint64_t met = 0;
+        shm::index_key last{};
+        for (;; ++met) {
+            in.clear();  // Nothing moves: what was noted is not needed.
+            const auto more = walk.next();
+            if (!more) complain("cannot be walked: " + std::string(name(more.error())));
+            if (!more || !*more) break;
+            const bool is_there = walk.row() * bytes < table.rows.size();
+            const auto* row = table.rows.data() + (is_there ? walk.row() * bytes : 0);
+            const bool fits = is_there && header_at(row).live == 1 &&
+                              shm::key_of_row(by.shape, row, walk.row()) == walk.key();
+            if (!fits) complain("has another key for row " + std::to_string(walk.row()));
+            if (met > 0 && walk.key().words <= last.words) complain("does not ascend");
+            if (table.problems.size() >= problems_max) return;
+            last = walk.key();
+        }
+        if (met != live) {
+            complain("leads to " + std::to_string(met) + " rows of " + std::to_string(live));
+        }
     }
 }
 
@@ -154,6 +194,7 @@ image take_image(shm::region& where) {
                           d.row_bytes);
         }
         if (d.index != 0) check_index(where, table);
+        if (!table.shape.indexes.empty()) check_order(where, table);
         out.tables.push_back(std::move(table));
     }
     return out;

@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/audit.hpp>
 #include <perdure/tests/io/kept_bank.hpp>
+#include <perdure/tests/shm/ranks.hpp>
 
 namespace {
 
@@ -110,6 +111,32 @@ BOOST_AUTO_TEST_CASE(a_row_its_index_does_not_lead_to_is_found) {
     const auto seen = look_at(with);
     BOOST_TEST_REQUIRE(seen.problems.size() == 1U);
     BOOST_TEST(seen.problems[0].find("index") != std::string::npos, seen.problems[0]);
+}
+
+BOOST_AUTO_TEST_CASE(an_ordered_index_that_lies_is_found) {
+    kept_bank with;
+    const auto all = ranks::make(with.self);
+    for (const std::int64_t score : {30, 10, 20}) {
+        BOOST_TEST_REQUIRE(with.self
+                               .write([&](shm::transaction& tx) -> result<> {
+                                   PERDURE_TRY(add_rank(tx, all, 1, score));
+                                   return {};
+                               })
+                               .has_value());
+    }
+    BOOST_TEST(look_at(with).problems.empty());
+    auto& row = *with.where.at<rank_row>(shm::locate(with.where, all.table, 1));
+    row.score = 11;
+    const auto moved = look_at(with);
+    BOOST_TEST_REQUIRE(moved.problems.size() == 2U);  // By score and by group.
+    BOOST_TEST(moved.problems[0].find("another key for row 1") != std::string::npos);
+    row.score = 10;
+    const auto nodes = all.by_score.shape.nodes;
+    auto& root = *with.where.at<shm::tree_node>(shm::locate(with.where, nodes, 0));
+    root.count = 2;
+    const auto lost = look_at(with);
+    BOOST_TEST_REQUIRE(lost.problems.size() == 1U);
+    BOOST_TEST(lost.problems[0].find("leads to 2 rows of 3") != std::string::npos);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_journal_that_ends_too_early_or_rots_is_named, kept_bank) {
