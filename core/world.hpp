@@ -116,6 +116,9 @@ class world {
     /// One per writing thread, stays on it. Throws failure: no_slot, read_only, forked.
     session join();
 
+    /// For threads that only read, also where the region may only be read.
+    [[nodiscard]] shm::reader reader() const { return shm::reader(region()); }
+
     /// Errors: stalled, durability_lost, garbled (a receipt of another incarnation).
     result<> wait(session& by, const receipt& paid, durability level,
                   shm::deadline until = shm::deadline::in(std::chrono::seconds(30)));

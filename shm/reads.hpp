@@ -27,7 +27,7 @@ class reads {
     void note(std::uint32_t stripe, std::uint64_t seen) { notes_.push_back({stripe, seen}); }
 
     [[nodiscard]] bool validate() const noexcept;
-    void clear() noexcept { notes_.clear(); }
+    void clear() noexcept { notes_.clear(), tail_ = 0; }
     [[nodiscard]] bool is_empty() const noexcept { return notes_.empty(); }
 
     /// Waits until `stripe` has no owner but self: spins, then tests the owner's life.
@@ -40,8 +40,11 @@ class reads {
         std::uint64_t seen;
     };
 
+    [[nodiscard]] bool still_holds() noexcept;
+
     region* where_;
     std::uint32_t self_;
+    std::uint64_t tail_ = 0;  ///< Of the ring, when the notes were last looked at.
     std::vector<noted> notes_;
 };
 

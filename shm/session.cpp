@@ -28,7 +28,7 @@ session::session(region& where, participant&& self, drain* hook)
     : where_(&where),
       self_(std::make_unique<participant>(std::move(self))),
       tx_(std::make_unique<transaction>(*self_)),
-      view_(where),
+      reader_(where),
       hook_(hook) {}
 
 session::run_guard::~run_guard() {

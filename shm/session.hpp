@@ -10,6 +10,7 @@
 #pragma once
 
 #include <perdure/shm/foresight.hpp>
+#include <perdure/shm/reader.hpp>
 
 namespace perdure::shm {
 
@@ -36,8 +37,7 @@ class session {
     result<receipt> write(Closure&& closure,
                           deadline until = deadline::in(std::chrono::seconds(5)));
 
-    /// Runs `closure(view&)`, which answers a result, until everything it read was true at one
-    /// moment.
+    /// As reader::read. Errors: also wrong_thread.
     template <class Closure>
     auto read(Closure&& closure, deadline until = deadline::in(std::chrono::seconds(5)))
         -> decltype(closure(std::declval<view&>()));
@@ -48,7 +48,7 @@ class session {
 
     /// The row with that key will be edited soon. A hint, see foresight.
     void expect(std::uint32_t table, const row_key& key) noexcept {
-        ahead_.expect(view_, table, key);
+        ahead_.expect(reader_.in(), table, key);
     }
 
     [[nodiscard]] region& where() const noexcept { return *where_; }
@@ -77,14 +77,13 @@ class session {
     region* where_;
     std::unique_ptr<participant> self_;
     std::unique_ptr<transaction> tx_;
-    view view_;
+    reader reader_;
     drain* hook_;
     foresight ahead_;
     bool running_ = false;
 };
 
 inline constexpr int runs_before_gate = 24;
-inline constexpr int reads_before_rest = 64;
 
 template <class Closure>
 result<receipt> session::write(Closure&& closure, deadline until) {
@@ -112,20 +111,8 @@ result<receipt> session::write(Closure&& closure, deadline until) {
 
 template <class Closure>
 auto session::read(Closure&& closure, deadline until) -> decltype(closure(std::declval<view&>())) {
-    if (!where_->owned()) return errc::forked;
-    if (!self_->is_here()) return errc::wrong_thread;
-    for (int run = 1;; ++run) {
-        view_.clear();
-        auto answer = closure(view_);
-        const bool again = !answer.has_value() && answer.error() == errc::conflict;
-        if (!again && view_.is_fresh()) return answer;
-        if (run % reads_before_rest != 0) continue;
-        until = until.from(where_->waits().now_ns());
-        // Many writers or a stopped one: rest a little, and give up when the time is over.
-        if (where_->waits().now_ns() >= until.at_ns) return errc::stalled;
-        const std::uint32_t nobody_wakes = 0;
-        where_->waits().wait(nobody_wakes, 0, std::chrono::microseconds(50));
-    }
+    if (where_->owned() && !self_->is_here()) return errc::wrong_thread;
+    return reader_.read(std::forward<Closure>(closure), until);
 }
 
 }  // namespace perdure::shm
