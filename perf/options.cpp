@@ -84,17 +84,24 @@ std::vector<std::string> options::engines_among(std::vector<std::string> all) co
     return all;
 }
 
-store::store(std::string_view engine_name, durability_level level, const options& asked) {
+store_plan options::plan_for(std::string_view engine) const {
+    store_plan plan{};
     const std::string own = unique_name();
-    set_text(plan_.engine, std::string(engine_name));
-    set_text(plan_.memory_directory, "/dev/shm/" + own);
-    set_text(plan_.disk_directory, (asked.scratch / own).string());
-    plan_.accounts = account_count;
-    plan_.store_bytes = std::uint64_t{1} << 30U;
+    set_text(plan.engine, std::string(engine));
+    set_text(plan.memory_directory, "/dev/shm/" + own);
+    set_text(plan.disk_directory, (scratch / own).string());
+    plan.accounts = account_count;
+    plan.store_bytes = std::uint64_t{1} << 30U;
+    plan.level = durability_level::applied;
+    std::filesystem::create_directories(plan.memory_directory);
+    std::filesystem::create_directories(plan.disk_directory);
+    return plan;
+}
+
+store::store(std::string_view engine_name, durability_level level, const options& asked)
+    : plan_(asked.plan_for(engine_name)) {
     plan_.level = level;
     engine_ = make_engine(engine_name);
-    std::filesystem::create_directories(plan_.memory_directory);
-    std::filesystem::create_directories(plan_.disk_directory);
     try {
         engine_->create(plan_);
     } catch (...) {

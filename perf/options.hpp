@@ -27,6 +27,8 @@ struct options {
     [[nodiscard]] bool wants_work(std::string_view work) const;
     /// Those of `all` that were asked for and are built in.
     [[nodiscard]] std::vector<std::string> engines_among(std::vector<std::string> all) const;
+    /// Two fresh directories, which the caller removes.
+    [[nodiscard]] store_plan plan_for(std::string_view engine) const;
     [[nodiscard]] int runs() const noexcept { return quick ? 2 : 3; }
     [[nodiscard]] duration_plan duration() const noexcept {
         return quick ? duration_plan{0.3, 2.0} : duration_plan{1.0, 20.0};

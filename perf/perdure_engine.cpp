@@ -3,85 +3,19 @@
 // The world lies on the disk, its region on tmpfs; a keeper drains to the disk during each run. The
 // ring has 32 MiB: a run of 20 seconds at 1 M payments a second wraps it more than a hundred times.
 #include "perdure_engine.hpp"
+#include "kept_world.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <exception>
 #include <optional>
-#include <perdure/world.hpp>
-#include <thread>
 
 namespace perdure::perf {
 namespace {
 
-constexpr std::uint64_t ring_bytes = std::uint64_t{32} << 20U;
 constexpr std::uint64_t accounts_a_transaction = 64;
 /// A payment that has to wait longer is given up and not counted: a server would do the same.
 constexpr std::chrono::milliseconds patience{2};
 
 account_id id_of(std::uint64_t account) noexcept { return account_id::of(key_of(account).high); }
-
-[[noreturn]] void refuse(errc reason, const char* what) {
-    throw engine_failure(std::string("perdure: ") + what + ": " + std::string(name(reason)) + ": " +
-                         std::string(remedy(reason)));
-}
-
-template <class T>
-void must(const result<T>& answer, const char* what) {
-    if (!answer) refuse(answer.error(), what);
-}
-
-/// A world that is kept by a thread of this process for as long as this lives.
-class kept_world {
-  public:
-    explicit kept_world(world&& kept)
-        : world_(std::move(kept)), first_head_(head()), thread_([this] { keep(); }) {
-        // It reads its journal before it signs: no part of what is to be measured.
-        while (world_.status().keeper_pid == 0 && !ended_.load(std::memory_order_acquire)) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        }
-    }
-    kept_world(const kept_world&) = delete;
-    kept_world& operator=(const kept_world&) = delete;
-    ~kept_world() {
-        stop_.store(true, std::memory_order_relaxed);
-        if (thread_.joinable()) thread_.join();
-    }
-
-    /// Throws what the keeper threw.
-    void stop() {
-        stop_.store(true, std::memory_order_relaxed);
-        thread_.join();
-        if (failure_) std::rethrow_exception(failure_);
-    }
-
-    [[nodiscard]] journal_state journal() const {
-        return {(head() - first_head_) / world_.region().geometry().ring_bytes,
-                world_.status().lag_bytes};
-    }
-
-  private:
-    [[nodiscard]] std::uint64_t head() const {
-        return shm::load(world_.region().header().head.value);
-    }
-
-    void keep() noexcept {
-        try {
-            world_.keep([this] { return stop_.load(std::memory_order_relaxed); });
-        } catch (...) {
-            failure_ = std::current_exception();  // Read after the join.
-        }
-        ended_.store(true, std::memory_order_release);
-    }
-
-    world world_;
-    std::uint64_t first_head_;
-    std::atomic<bool> stop_{false};
-    std::atomic<bool> ended_{false};
-    std::exception_ptr failure_;
-    std::thread thread_;
-};
 
 class perdure_engine final : public engine {
   public:
@@ -179,9 +113,7 @@ class perdure_engine final : public engine {
   private:
     void place(const store_plan& plan) {
         directory_ = std::string(plan.disk_directory) + "/world";
-        options_.region_directory = plan.memory_directory;
-        options_.capacity_bytes = plan.store_bytes;
-        options_.ring_bytes = ring_bytes;
+        options_ = options_for(plan);
         accounts_ = plan.accounts;
     }
 
