@@ -166,6 +166,30 @@ result<std::uint64_t> find_row(Source& source, std::uint32_t table, const row_ke
 template result<std::uint64_t> find_row(transaction&, std::uint32_t, const row_key&) noexcept;
 template result<std::uint64_t> find_row(view&, std::uint32_t, const row_key&) noexcept;
 
+template <row_source Source>
+void fetch_keys(Source& source, std::uint32_t table, std::span<const row_key> keys) noexcept {
+    auto& where = source.where();
+    const auto tables = tables_of(where, table);
+    if (!tables) return;
+    const auto count = peek(where.descriptor(tables->buckets).row_high);
+    if (count == 0) return;
+    const auto line_of = [&](const row_key& key) {
+        return source.locate(tables->buckets, bucket_of(hash_of(key), count));
+    };
+    for (const auto& key : keys) __builtin_prefetch(where.template at<std::byte>(line_of(key)));
+    for (const auto& key : keys) {
+        const std::uint64_t line = line_of(key);
+        if (line == 0) continue;
+        const auto row = first_with_tag(*where.template at<bucket>(line), hash_of(key));
+        if (row == ~0ULL) continue;
+        __builtin_prefetch(where.template at<std::byte>(source.locate(table, row)));
+        __builtin_prefetch(&where.stripe(stripe_of(table, row)));
+    }
+}
+
+template void fetch_keys(transaction&, std::uint32_t, std::span<const row_key>) noexcept;
+template void fetch_keys(view&, std::uint32_t, std::span<const row_key>) noexcept;
+
 result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key> keys,
                    std::span<std::byte*> copies) noexcept {
     auto& where = tx.where();

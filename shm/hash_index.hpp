@@ -91,6 +91,41 @@ result<Row> get_key(Source& source, std::uint32_t table, const row_key& key) noe
     return errc::conflict;
 }
 
+/// The row behind an id that another row holds. Errors: stale_row when it was freed since, as
+/// get_words.
+template <mapped Row, row_source Source>
+result<Row> get_row(Source& source, std::uint32_t table, row_id id) noexcept {
+    const std::uint64_t at = source.locate(table, id.row());
+    if (at == 0) return errc::stale_row;
+    if (peek(source.where().descriptor(table).row_bytes) != sizeof(Row)) {
+        return errc::schema_mismatch;
+    }
+    Row copy;
+    PERDURE_TRY(source.get_words(at, sizeof copy, stripe_of(table, id.row()), &copy));
+    if (copy.header.live != 1 || copy.header.generation != id.generation()) return errc::stale_row;
+    return copy;
+}
+
+/// Fetches the memory of the rows with those keys, all at once; what is looked at next is there.
+template <row_source Source>
+void fetch_keys(Source& source, std::uint32_t table, std::span<const row_key> keys) noexcept;
+
+/// Copies of the rows with those keys, in the keys' order, consistent as everything the source
+/// reads. Errors: not_found when any is missing, as get_key. Requires: rows.size() == keys.size().
+template <mapped Row, row_source Source>
+result<> get_keys(Source& source, std::uint32_t table, std::span<const row_key> keys,
+                  std::span<Row> rows) noexcept {
+    PERDURE_ASSERT(rows.size() == keys.size());
+    constexpr std::size_t together = 16;  // As many misses as a core has under way at a time.
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (i % together == 0) {
+            fetch_keys(source, table, keys.subspan(i, std::min(together, keys.size() - i)));
+        }
+        rows[i] = PERDURE_TRY(get_key<Row>(source, table, keys[i]));
+    }
+    return {};
+}
+
 /// Private copies of the rows with those keys, in the keys' order: their memory is fetched in one
 /// go. Errors: not_found when any is missing, as transaction::edit.
 result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key> keys,

@@ -37,6 +37,42 @@ BOOST_AUTO_TEST_CASE(keys_are_found_through_all_growth) {
     BOOST_CHECK(bank.look_at(20'000).error() == errc::not_found);
 }
 
+BOOST_AUTO_TEST_CASE(many_keys_are_read_as_one) {
+    open_bank bank(3000, roomy());
+    std::vector<row_key> keys;
+    for (std::uint64_t i = 0; i < 3000; i += 7) keys.push_back(key_of(i));
+    std::vector<account_row> rows(keys.size());
+    const auto read = [&] {
+        return bank.self.read([&](view& in) {
+            return get_keys<account_row>(in, bank.in.accounts, keys, std::span(rows));
+        });
+    };
+    BOOST_TEST_REQUIRE(read().has_value());
+    for (std::size_t i = 0; i < keys.size(); ++i) BOOST_REQUIRE((rows[i].key == keys[i]));
+    keys[40] = key_of(5000);
+    BOOST_CHECK(read().error() == errc::not_found);
+}
+
+BOOST_AUTO_TEST_CASE(an_id_goes_stale_with_its_row) {
+    open_bank bank(3);
+    const auto row = bank.row_of(1).value();
+    const auto look = [&](row_id id) {
+        return bank.self.read(
+            [&](view& in) { return get_row<account_row>(in, bank.in.accounts, id); });
+    };
+    const row_id id(row, look({row, 0}).value().header.generation);
+    BOOST_TEST((look(id)->key == key_of(1)));
+    const auto freed = bank.self.write(
+        [&](transaction& tx) { return erase_key(tx, bank.in.accounts, key_of(1)); });
+    BOOST_TEST_REQUIRE(freed.has_value());
+    BOOST_CHECK(look(id).error() == errc::stale_row);
+    open_accounts(bank.self, bank.in, 7, 8);  // The same row number, taken again.
+    BOOST_TEST(bank.row_of(7).value() == row);
+    BOOST_CHECK(look(id).error() == errc::stale_row);
+    BOOST_TEST((look({row, id.generation() + 1})->key == key_of(7)));
+    BOOST_CHECK(look({1'000'000, 0}).error() == errc::stale_row);
+}
+
 BOOST_AUTO_TEST_CASE(a_key_is_inserted_once) {
     open_bank bank(3);
     const auto paid = bank.self.write([&](transaction& tx) { return insert(tx, bank.in, 1, 9); });

@@ -69,6 +69,30 @@ BOOST_AUTO_TEST_CASE(what_is_created_can_be_attached_twice) {
     BOOST_TEST(audit(other).empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_reader_without_write_access_gives_up_on_an_owned_row) {
+    const scratch in;
+    auto made = region::create(in.file(), small_options());
+    book_keeper keeper;
+    auto self = session::join(made, &keeper).value();
+    const auto there = make_bank(self);
+    open_accounts(self, there, 0, 4);
+    auto seen = region::attach(in.file(), ours, shm::access::read_only);
+    reader looking(seen);
+    const auto look = [&] {
+        return looking.read(
+            [&](view& from) { return get_key<account_row>(from, there.accounts, key_of(2)); },
+            deadline::in(std::chrono::milliseconds(5)));
+    };
+    BOOST_TEST((look()->key == key_of(2)));
+    const auto paid = self.write([&](transaction& tx) -> result<> {
+        PERDURE_TRY(edit_key<account_row>(tx, there.accounts, key_of(2)))->mark = 8;
+        BOOST_CHECK(look().error() == errc::busy);
+        return {};
+    });
+    BOOST_TEST_REQUIRE(paid.has_value());
+    BOOST_TEST(look()->mark == 8U);
+}
+
 BOOST_AUTO_TEST_CASE(parts_lie_in_order_on_whole_pages) {
     const scratch in;
     const auto made = region::create(in.file(), small_options());
