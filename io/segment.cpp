@@ -156,6 +156,19 @@ result<std::string_view> read_block(const file& stream, const segment_header& se
     return std::string_view();
 }
 
+result<std::string_view> read_block_header(const file& stream, const segment_header& segment,
+                                           std::uint64_t offset, block_header& into) {
+    PERDURE_ASSERT(offset % block_alignment == 0 && offset >= block_alignment);
+    if (offset + block_alignment > segment.segment_bytes) {
+        return std::string_view("the segment ends here");
+    }
+    const auto room = std::as_writable_bytes(std::span(&into, 1));
+    if (PERDURE_TRY(stream.read(room, offset)) != room.size()) {
+        return std::string_view("the file ends here");
+    }
+    return why_broken(into, segment, offset);
+}
+
 result<segment_rest> inspect_rest(const file& stream, const segment_header& segment,
                                   std::uint64_t offset, std::uint64_t seq) {
     constexpr std::size_t chunk_bytes = 256 * std::size_t{block_alignment};

@@ -51,6 +51,11 @@ void complete(block_header& header, std::span<const std::byte> payload) noexcept
 [[nodiscard]] result<std::string_view> read_block(const file& stream, const segment_header& segment,
                                                   std::uint64_t offset, stored_block& into);
 
+/// Only the header of the block at `offset`: the first reason why it is not one, empty if it is.
+[[nodiscard]] result<std::string_view> read_block_header(const file& stream,
+                                                         const segment_header& segment,
+                                                         std::uint64_t offset, block_header& into);
+
 /// What lies behind the last block that follows its predecessors.
 struct segment_rest {
     std::uint64_t used_end;  ///< Behind the last sector that is not zero; `offset` if all are.

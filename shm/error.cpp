@@ -104,6 +104,24 @@ entry describe(errc code) noexcept {
         case errc::bad_setting:
             return {"bad_setting",
                     "No such configuration, or a value outside its range; mend the key it names."};
+        case errc::history_gone:
+            return {"history_gone",
+                    "The journal does not hold that LSN any more; begin at a later one."};
+        case errc::not_written:
+            return {"not_written",
+                    "The journal does not reach that LSN yet; let a keeper write it, then ask "
+                    "again."};
+        case errc::unknown_event:
+            return {"unknown_event",
+                    "No such event is declared in this world; `perdure events --help` says how "
+                    "to list them."};
+        case errc::cursor_elsewhere:
+            return {"cursor_elsewhere",
+                    "Another process works on this projection; read its cursor and go on from "
+                    "there."};
+        case errc::broken_chain:
+            return {"broken_chain",
+                    "The row's history and its present values disagree; run `perdure verify`."};
     }
     return {"unknown", "Not an error code of this build."};
 }

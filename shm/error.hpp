@@ -61,6 +61,12 @@ enum class errc : std::uint16_t {
     wrong_format = 102,  ///< Another format version or layout.
     foreign = 103,       ///< The file is not Perdure's, or belongs to somebody else.
     bad_setting = 104,   ///< A configuration key nobody knows, or a value outside its range.
+    // Events.
+    history_gone = 128,      ///< The journal does not hold that LSN any more.
+    not_written = 129,       ///< The journal does not reach that LSN yet.
+    unknown_event = 130,     ///< No event of that name or number is declared in this world.
+    cursor_elsewhere = 131,  ///< The projection's cursor is not where this consumer left it.
+    broken_chain = 132,      ///< A row's history does not lead back to its beginning.
 };
 
 /// The category behind errc, so that a boost::system::error_code can carry one.
