@@ -29,11 +29,25 @@ io::opening_options opening_for(const world_options& options) {
     return out;
 }
 
-/// The ledger's tables, found or made; nobody else sees a region before they are there.
-result<ledger> lay_ledger(shm::region& where) {
+/// The tables of core, found or made; nobody else sees a new region before they are there.
+result<> lay_tables(shm::region& where) {
     auto by = session::join(where, nullptr);
     if (!by) return by.error();
-    return ledger::open(*by);
+    PERDURE_TRY(ledger::open(*by));
+    PERDURE_TRY(event_catalogue::open(*by, economy_events()));
+    PERDURE_TRY(open_cursors(*by));
+    return {};
+}
+
+/// What is declared; an older build may have made the world with less than this one knows.
+result<event_catalogue> read_events(shm::region& where) {
+    auto known = event_catalogue::read(where);
+    const bool is_old =
+        known ? !known->has(economy_events()) : known.error() == errc::unknown_table;
+    if (!is_old) return known;
+    if (!where.writable()) return known ? std::move(known) : result<event_catalogue>({});
+    PERDURE_TRY(lay_tables(where));
+    return event_catalogue::read(where);
 }
 
 }  // namespace
@@ -60,6 +74,7 @@ struct world::parts {
     std::unique_ptr<shm::region> region;
     std::unique_ptr<io::keeper> keeper;
     std::optional<ledger> books;
+    event_catalogue events;
     std::uint64_t keys_kept = 0;
     opening how;
 
@@ -86,14 +101,17 @@ world world::open(const std::string& directory, const world_options& options) {
     auto made = std::make_unique<parts>(directory, options.calls);
     io::opening_report report;
     const auto dress = [&](shm::region& fresh) {
-        const auto laid = lay_ledger(fresh);
-        if (!laid) refuse(directory, "the ledger's tables cannot be made", laid.error());
+        const auto laid = lay_tables(fresh);
+        if (!laid) refuse(directory, "the economy's tables cannot be made", laid.error());
     };
     made->region = io::open_world(made->files, directory, opening_for(options), report, dress);
     if (made->region->writable()) shm::sweep(*made->region);  // The first duty of who attaches.
     const auto books = ledger::find(*made->region);
     if (!books) refuse(directory, "the ledger's tables are not there", books.error());
     made->books = *books;
+    auto events = read_events(*made->region);
+    if (!events) refuse(directory, "its declarations of events do not fit", events.error());
+    made->events = std::move(*events);
     made->keys_kept = options.keys_kept;
     made->how = {report.rebuilt,      report.reason.empty() ? report.remark : report.reason,
                  report.torn_tail,    report.last_lsn,
@@ -118,6 +136,13 @@ result<> world::wait(session& by, const receipt& paid, durability level, shm::de
     if (level == durability::applied) return {};
     return by.wait_durable(paid, until);
 }
+
+subscription world::follow(std::uint64_t from_lsn, durability level) const {
+    const auto when = level == durability::durable ? io::delivery::durable : io::delivery::applied;
+    return {*parts_->region, parts_->calls, parts_->directory, from_lsn, when};
+}
+
+const event_catalogue& world::events() const noexcept { return parts_->events; }
 
 void world::warm() const noexcept { parts_->region->warm(); }
 

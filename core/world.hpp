@@ -15,7 +15,9 @@
 #include <memory>
 #include <optional>
 #include <perdure/core/ledger.hpp>
+#include <perdure/core/projection.hpp>
 #include <perdure/io/file.hpp>
+#include <perdure/io/subscription.hpp>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,7 @@ namespace io {
 class config;
 }
 
+using io::subscription;
 using shm::receipt;
 using shm::session;
 using shm::view;
@@ -122,6 +125,13 @@ class world {
     /// Errors: stalled, durability_lost, garbled (a receipt of another incarnation).
     result<> wait(session& by, const receipt& paid, durability level,
                   shm::deadline until = shm::deadline::in(std::chrono::seconds(30)));
+
+    /// Committed records from an LSN on, as projections and other consumers read them. Must not
+    /// outlive the world. What leaves the machine follows what is durable.
+    [[nodiscard]] subscription follow(std::uint64_t from_lsn, durability level) const;
+
+    /// What events are declared; empty in a world that was made before there were any.
+    [[nodiscard]] const event_catalogue& events() const noexcept;
 
     /// Touches the region's memory once, so that no transaction meets a page fault.
     void warm() const noexcept;

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <perdure/core/event_catalogue.hpp>
+
+namespace perdure {
+namespace {
+
+using shm::field_type;
+
+constexpr int read_tries = 1000;
+
+shm::schema event_types_schema() {
+    shm::schema made;
+    made.name = "event_types";
+    made.row_bytes = sizeof(event_type_row);
+    made.key_at = offsetof(event_type_row, key);
+    // What a build knows of events is not part of what a world's economy is.
+    made.flags = shm::transient;
+    constexpr auto fields_bytes = static_cast<std::uint16_t>(sizeof(event_type_row::fields));
+    constexpr auto effects_bytes = static_cast<std::uint16_t>(sizeof(event_type_row::effects));
+    made.fields = {
+        {"key", field_type::bytes, offsetof(event_type_row, key), 16, 0, 0},
+        {"name", field_type::text, offsetof(event_type_row, name), 32, 0, 0},
+        {"type", field_type::u32, offsetof(event_type_row, type), 4, 0, 0},
+        {"version", field_type::u32, offsetof(event_type_row, version), 4, 0, 0},
+        {"bytes", field_type::u32, offsetof(event_type_row, bytes), 4, 0, 0},
+        {"field_count", field_type::u32, offsetof(event_type_row, field_count), 4, 0, 0},
+        {"effect_count", field_type::u32, offsetof(event_type_row, effect_count), 4, 0, 0},
+        {"fields", field_type::bytes, offsetof(event_type_row, fields), fields_bytes, 0, 0},
+        {"effects", field_type::bytes, offsetof(event_type_row, effects), effects_bytes, 0, 0},
+    };
+    return made;
+}
+
+result<std::uint32_t> find_event_types(shm::region& where) {
+    const auto table = PERDURE_TRY(shm::find_table(where, event_types_schema().name));
+    if (PERDURE_TRY(shm::read_schema(where, table)) != event_types_schema()) {
+        return errc::schema_mismatch;
+    }
+    return table;
+}
+
+shm::row_key key_of(const event_declaration& of) noexcept { return {of.type, of.version}; }
+
+/// Whether it is there; enters nothing. Errors: schema_mismatch.
+result<bool> is_declared(shm::transaction& in, std::uint32_t table, const event_declaration& one) {
+    const auto there = shm::get_key<event_type_row>(in, table, key_of(one));
+    if (!there && there.error() == errc::not_found) return false;
+    if (!there) return there.error();
+    const auto known = PERDURE_TRY(from_row(*there));
+    if (known != one) return errc::schema_mismatch;
+    return true;
+}
+
+result<> enter(shm::transaction& in, std::uint32_t table, const event_declaration& one) {
+    const auto taken = PERDURE_TRY(shm::insert_key(in, table, key_of(one)));
+    auto* row = reinterpret_cast<event_type_row*>(taken.copy);
+    const auto header = row->header;
+    const auto key = row->key;
+    *row = to_row(one);
+    row->header = header;
+    row->key = key;
+    return {};
+}
+
+/// A copy of the row beside writers; not live when nothing stands there.
+result<event_type_row> look_at(shm::view& seen, std::uint32_t table, std::uint64_t row) {
+    for (int turn = 0; turn < read_tries; ++turn) {
+        seen.clear();
+        auto copy = seen.get<event_type_row>(table, row);
+        if (copy && seen.is_fresh()) return *copy;
+        if (!copy && copy.error() == errc::not_found) return event_type_row{};
+        if (!copy && copy.error() != errc::conflict) return copy.error();
+        seen.where().waits().pause();
+    }
+    return errc::busy;
+}
+
+}  // namespace
+
+result<event_catalogue> event_catalogue::open(shm::session& by,
+                                              std::span<const event_declaration> wanted) {
+    auto table = find_event_types(by.where());
+    if (!table && table.error() != errc::unknown_table) return table.error();
+    if (!table) {
+        PERDURE_TRY(by.write([&](shm::transaction& in) -> result<> {
+            table = shm::create_table(in, event_types_schema());
+            if (!table) return table.error();
+            return {};
+        }));
+    }
+    for (const auto& one : wanted) {
+        PERDURE_TRY(one.validate());
+        PERDURE_TRY(by.write([&](shm::transaction& in) -> result<> {
+            if (PERDURE_TRY(is_declared(in, *table, one))) return {};
+            return enter(in, *table, one);
+        }));
+    }
+    return read(by.where());
+}
+
+result<event_catalogue> event_catalogue::read(shm::region& where) {
+    const auto table = PERDURE_TRY(find_event_types(where));
+    event_catalogue made;
+    shm::view seen(where);
+    const std::uint64_t end = shm::load(where.descriptor(table).row_high);
+    for (std::uint64_t row = 0; row < end; ++row) {
+        const auto copy = PERDURE_TRY(look_at(seen, table, row));
+        if (copy.header.live == 1) made.all_.push_back(PERDURE_TRY(from_row(copy)));
+    }
+    std::sort(made.all_.begin(), made.all_.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.type, a.version) < std::pair(b.type, b.version);
+    });
+    made.resolve(where);
+    return made;
+}
+
+/// Names into numbers, once.
+void event_catalogue::resolve(shm::region& where) {
+    for (const auto& each : all_) {
+        auto& places = places_.emplace_back();
+        for (const auto& effect : each.effects) {
+            auto& to = places.emplace_back();
+            const auto table = shm::find_table(where, effect.table);
+            if (!table) continue;
+            const auto schema = shm::read_schema(where, *table);
+            if (!schema) continue;
+            for (const auto& field : schema->fields) {
+                if (field.name != effect.column || field.offset % 8 != 0) continue;
+                to = {*table, field.offset / 8U};
+            }
+        }
+    }
+}
+
+bool event_catalogue::has(std::span<const event_declaration> wanted) const noexcept {
+    return std::all_of(wanted.begin(), wanted.end(), [&](const auto& each) {
+        return std::find(all_.begin(), all_.end(), each) != all_.end();
+    });
+}
+
+const event_declaration* event_catalogue::find(std::uint16_t type,
+                                               std::uint16_t version) const noexcept {
+    const auto behind = std::upper_bound(all_.begin(), all_.end(), std::pair(type, version),
+                                         [](const auto& wanted, const auto& each) {
+                                             return wanted < std::pair(each.type, each.version);
+                                         });
+    if (behind == all_.begin() || (behind - 1)->type != type) return nullptr;
+    return &*(behind - 1);
+}
+
+std::uint16_t event_catalogue::type_named(std::string_view name) const noexcept {
+    const auto named = [&](const event_declaration& each) { return each.name == name; };
+    const auto found = std::find_if(all_.begin(), all_.end(), named);
+    return found == all_.end() ? std::uint16_t{0} : found->type;
+}
+
+result<> event_catalogue::predict(const shm::event_view& event,
+                                  std::vector<predicted_change>& into) const {
+    const auto* known = find(event);
+    if (known == nullptr) return errc::unknown_event;
+    const auto& places = places_[static_cast<std::size_t>(known - all_.data())];
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        const auto& effect = known->effects[i];
+        if (effect.kind == effect_kind::sets || places[i].table == 0) continue;
+        const auto key = PERDURE_TRY(known->key_of(effect, event));
+        const auto value = PERDURE_TRY(known->word_of(known->fields[effect.field], event));
+        into.push_back({places[i].table, places[i].word, key,
+                        effect.kind == effect_kind::adds ? value : 0 - value});
+    }
+    return {};
+}
+
+}  // namespace perdure
