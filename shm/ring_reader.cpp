@@ -59,11 +59,15 @@ errc ring_reader::judge(std::uint64_t position) const noexcept {
 }
 
 result<ring_place> ring_reader::seek(std::uint64_t lsn) noexcept {
-    // An old place above the LSN is kept while it can be: whoever reads files up to it, however
-    // fast the head runs ahead, goes on there.
-    const bool is_known = lsn_ != 0 && is_intact(position_);
-    if (!is_known && !set_anchor()) return errc::garbled;
-    if (lsn_ > lsn) return ring_place::gone;
+    if (lsn_ != 0 && !is_intact(position_)) lsn_ = 0;
+    if (lsn_ == 0 || lsn_ > lsn) {
+        // An old place above the LSN is kept while it can be: whoever reads files up to it, however
+        // fast the head runs ahead, goes on there. But one who goes back may find it in the ring.
+        const ring_reader kept = *this;
+        if (!set_anchor()) return errc::garbled;
+        if (lsn_ > lsn && kept.lsn_ != 0) *this = kept;
+        if (lsn_ > lsn) return ring_place::gone;
+    }
     const std::uint64_t tail = load(where_->header().producer.tail);
     std::uint64_t at = position_;
     std::uint64_t number = lsn_;

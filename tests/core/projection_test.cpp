@@ -64,6 +64,37 @@ projection_rule count_paid(std::uint32_t table) {
 
 using sums = std::map<std::uint64_t, std::pair<std::int64_t, std::uint64_t>>;
 
+/// What the journal says, folded by hand up to an LSN.
+sums naive(const world& in, std::uint64_t last) {
+    sums out;
+    auto from = in.follow(1, durability::applied);
+    for (auto batch = from.next().value(); !batch.is_empty(); batch = from.next().value()) {
+        shm::record_walk walk(batch.records);
+        shm::record_view record;
+        while (*walk.next(record) && record.lsn() <= last) {
+            for (const auto event : record.events()) {
+                if (event.type != static_cast<std::uint16_t>(event_type::transferred)) continue;
+                const auto paid = event.as<transferred_v1>().value();
+                auto& sum = out[paid.source.high];
+                sum.first += paid.amount;
+                ++sum.second;
+            }
+        }
+    }
+    return out;
+}
+
+sums results(session& by, std::uint32_t table) {
+    sums out;
+    for (std::uint64_t i = 0; i < 8; ++i) {
+        const shm::row_key key{player(i).high, player(i).low};
+        const auto row =
+            by.read([&](view& seen) { return shm::get_key<paid_row>(seen, table, key); });
+        if (row) out[key.high] = {row->paid, row->times};
+    }
+    return out;
+}
+
 struct counted : scene {
     world in = open();
     session by = in.join();
@@ -78,35 +109,8 @@ struct counted : scene {
             pay(in, by, from, (from + 1 + random() % 7) % 8, value).value();
         }
     }
-    /// What the journal says, folded by hand up to an LSN.
-    sums naive(std::uint64_t last) {
-        sums out;
-        auto from = in.follow(1, durability::applied);
-        for (auto batch = from.next().value(); !batch.is_empty(); batch = from.next().value()) {
-            shm::record_walk walk(batch.records);
-            shm::record_view record;
-            while (*walk.next(record) && record.lsn() <= last) {
-                for (const auto event : record.events()) {
-                    if (event.type != static_cast<std::uint16_t>(event_type::transferred)) continue;
-                    const auto paid = event.as<transferred_v1>().value();
-                    auto& sum = out[paid.source.high];
-                    sum.first += paid.amount;
-                    ++sum.second;
-                }
-            }
-        }
-        return out;
-    }
-    sums results() {
-        sums out;
-        for (std::uint64_t i = 0; i < 8; ++i) {
-            const shm::row_key key{player(i).high, player(i).low};
-            const auto row =
-                by.read([&](view& seen) { return shm::get_key<paid_row>(seen, table, key); });
-            if (row) out[key.high] = {row->paid, row->times};
-        }
-        return out;
-    }
+    sums expected() { return naive(in, ~0ULL); }
+    sums seen() { return results(by, table); }
 };
 
 /// Steps until there is nothing more; answers the events folded.
@@ -128,11 +132,11 @@ BOOST_FIXTURE_TEST_CASE(results_are_those_of_a_naive_fold, counted) {
     auto fold = projection::open(by, in.events(), count_paid(table)).value();
     auto from = in.follow(1, durability::applied);
     BOOST_TEST(catch_up(fold, by, from) == 3000U);
-    BOOST_TEST((results() == naive(~0ULL)));
+    BOOST_TEST((seen() == expected()));
     for (int turn = 0; turn < 200; ++turn) {
         pay_some(1 + turn % 5);
         catch_up(fold, by, from);
-        BOOST_TEST_REQUIRE((results() == naive(~0ULL)));
+        BOOST_TEST_REQUIRE((seen() == expected()));
     }
     BOOST_TEST(fold.cursor(by)->applied == 3000U + 600U);
     BOOST_TEST(in.verify(by).sound);
@@ -171,10 +175,10 @@ BOOST_FIXTURE_TEST_CASE(a_refused_event_leaves_cursor_and_results_as_they_were, 
     auto from = in.follow(1, durability::applied);
     BOOST_TEST(fold.step(by, from).error() == errc::overflow);
     BOOST_TEST(fold.cursor(by)->lsn == 0U);
-    BOOST_TEST(results().empty());
+    BOOST_TEST(seen().empty());
     refuse = false;
     BOOST_TEST(catch_up(fold, by, from) == 100U);
-    BOOST_TEST((results() == naive(~0ULL)));
+    BOOST_TEST((seen() == expected()));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_name_has_one_cursor_and_a_long_one_is_refused, counted) {
@@ -215,7 +219,7 @@ BOOST_FIXTURE_TEST_CASE(two_processes_that_step_it_fold_each_event_once, counted
     BOOST_TEST(first.wait() == 0);
     BOOST_TEST(second.wait() == 0);
     catch_up(fold, by, from);
-    BOOST_TEST((results() == naive(~0ULL)));
+    BOOST_TEST((seen() == expected()));
     BOOST_TEST(in.verify(by).sound);
 }
 
@@ -238,7 +242,7 @@ BOOST_FIXTURE_TEST_CASE(whoever_is_killed_where_each_event_is_folded_once, count
         if (other.wait() == 128 + SIGKILL) ++killed;
         // What it left behind is repaired by whoever comes.
         catch_up(fold, by, from);
-        BOOST_TEST_REQUIRE((results() == naive(~0ULL)), "turn " << turn);
+        BOOST_TEST_REQUIRE((seen() == expected()), "turn " << turn);
     }
     BOOST_TEST(killed == 40U);
     BOOST_TEST(in.verify(by).sound);
@@ -250,7 +254,7 @@ BOOST_FIXTURE_TEST_CASE(a_rebuild_leads_to_the_same_while_others_pay, counted) {
     auto fold = projection::open(by, in.events(), count_paid(table)).value();
     auto from = in.follow(1, durability::applied);
     catch_up(fold, by, from);
-    const auto before = results();
+    const auto before = seen();
     child busy([&] {
         auto there = open();
         auto me = there.join();
@@ -268,7 +272,7 @@ BOOST_FIXTURE_TEST_CASE(a_rebuild_leads_to_the_same_while_others_pay, counted) {
             BOOST_TEST_REQUIRE(fold.step(by, from).has_value());
             const auto now = fold.cursor(by).value();
             if (now.state == static_cast<std::uint32_t>(cursor_state::following)) break;
-            was_empty = was_empty || results().empty();
+            was_empty = was_empty || seen().empty();
             // While it is not whole the row says so (X1 holds all the same).
             if (now.state == static_cast<std::uint32_t>(cursor_state::rebuilding)) {
                 BOOST_TEST_REQUIRE(now.target >= 2000U);
@@ -279,33 +283,33 @@ BOOST_FIXTURE_TEST_CASE(a_rebuild_leads_to_the_same_while_others_pay, counted) {
     stop->store(true);
     BOOST_TEST(busy.wait() == 0);
     catch_up(fold, by, from);
-    BOOST_TEST((results() == naive(~0ULL)));
-    for (const auto& [who, sum] : before) BOOST_TEST(results()[who].second >= sum.second);
+    BOOST_TEST((seen() == expected()));
+    for (const auto& [who, sum] : before) BOOST_TEST(seen()[who].second >= sum.second);
     BOOST_TEST(in.verify(by).sound);
 }
 
-BOOST_FIXTURE_TEST_CASE(it_comes_back_with_its_results_after_power_loss, counted) {
-    pay_some(500);
-    {
-        auto fold = projection::open(by, in.events(), count_paid(table)).value();
-        auto from = in.follow(1, durability::applied);
-        catch_up(fold, by, from);
-        BOOST_TEST(in.wait(by, pay(in, by, 0, 1, 1).value(), durability::durable).has_value());
-        pay_some(50);  // Some of it is lost, cursor and results alike.
-        catch_up(fold, by, from);
-    }
-    delete_region();
-    auto again = open();
+BOOST_AUTO_TEST_CASE(it_comes_back_with_its_results_after_power_loss) {
+    std::optional<counted> then;
+    then.emplace();
+    then->pay_some(500);
+    auto fold = projection::open(then->by, then->in.events(), count_paid(then->table)).value();
+    auto from = then->in.follow(1, durability::applied);
+    catch_up(fold, then->by, from);
+    const auto paid = pay(then->in, then->by, 0, 1, 1).value();
+    BOOST_TEST(then->in.wait(then->by, paid, durability::durable).has_value());
+    then->pay_some(50);  // Some of it is lost, cursor and results alike.
+    catch_up(fold, then->by, from);
+    then->delete_region();
+    auto again = then->open();
     auto me = again.join();
     BOOST_TEST(again.opened().recovered);
-    in = std::move(again);
-    by = std::move(me);
-    auto fold = projection::open(by, in.events(), count_paid(table)).value();
-    const auto cursor = fold.cursor(by).value();
-    BOOST_TEST((results() == naive(cursor.lsn)));
-    auto from = in.follow(cursor.lsn + 1, durability::durable);
-    catch_up(fold, by, from);
-    BOOST_TEST((results() == naive(~0ULL)));
+    auto resumed = projection::open(me, again.events(), count_paid(then->table)).value();
+    const auto cursor = resumed.cursor(me).value();
+    BOOST_TEST(cursor.lsn >= 500U);
+    BOOST_TEST((results(me, then->table) == naive(again, cursor.lsn)));
+    auto onwards = again.follow(cursor.lsn + 1, durability::applied);
+    catch_up(resumed, me, onwards);
+    BOOST_TEST((results(me, then->table) == naive(again, ~0ULL)));
 }
 
 }  // namespace
