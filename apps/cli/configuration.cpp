@@ -24,4 +24,11 @@ world open_world(const world_choice& where) {
     return world::open(where.directory, options_from(read_config(where)));
 }
 
+world open_reader(const world_choice& where) {
+    world_options options = options_from(read_config(where));
+    options.may_recover = false;
+    options.mode = shm::access::read_only;
+    return world::open(where.directory, options);
+}
+
 }  // namespace perdure::apps

@@ -21,4 +21,7 @@ namespace perdure::apps {
 /// Opens the world as configured. Throws failure: as world::open.
 [[nodiscard]] world open_world(const world_choice& where);
 
+/// The same for reading alone, from a region that is there: never recovers.
+[[nodiscard]] world open_reader(const world_choice& where);
+
 }  // namespace perdure::apps

@@ -9,6 +9,7 @@
 #include <perdure/apps/cli/child.hpp>
 #include <perdure/apps/cli/command.hpp>
 #include <perdure/apps/cli/console.hpp>
+#include <perdure/apps/cli/history.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -24,6 +25,7 @@ struct command_line {
     demo_order play;
     part_order part;
     std::function<int()> chosen;
+    history_session history{where, chosen};
 
     command_line() {
         app.name("perdure");
@@ -31,6 +33,7 @@ struct command_line {
         app.set_version_flag("--version", "perdure 0.1.0");
         app.footer(exit_codes);
         add_world_commands();
+        add_history(app, history);
         add_import();
         add_demo();
         add_parts();

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How an account came to what it has: the balance row's changes, back along the LSNs that each
+// record keeps of the row before.
+#include <perdure/apps/cli/history.hpp>
+
+#include <fmt/format.h>
+#include <perdure/apps/cli/configuration.hpp>
+#include <perdure/apps/cli/console.hpp>
+#include <perdure/apps/cli/event_text.hpp>
+#include <perdure/io/row_history.hpp>
+
+namespace perdure::apps {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int read_tries = 10'000;
+constexpr std::uint32_t available_word = offsetof(balance_row, available) / 8;
+constexpr std::uint32_t held_word = offsetof(balance_row, held) / 8;
+
+struct placed_balance {
+    std::uint64_t row;
+    balance_row now;
+};
+
+[[noreturn]] void refuse(const world& in, const std::string& cause, errc reason) {
+    throw failure(reason, "world " + in.directory() + ": " + cause, std::string(remedy(reason)));
+}
+
+/// Runs a read until it holds. Throws failure: busy, and what the read answers but for not_found.
+template <class Read>
+auto read_here(const world& in, Read&& read)
+    -> std::optional<typename decltype(read(std::declval<view&>()))::value_type> {
+    view seen(in.region());
+    for (int turn = 0; turn < read_tries; ++turn) {
+        seen.clear();
+        const auto answer = read(seen);
+        if (!seen.is_fresh() || (!answer && answer.error() == errc::conflict)) {
+            in.region().waits().pause();
+            continue;
+        }
+        if (answer) return *answer;
+        if (answer.error() == errc::not_found) return std::nullopt;
+        refuse(in, "a row cannot be read", answer.error());
+    }
+    refuse(in, "a row cannot be read", errc::busy);
+}
+
+std::optional<placed_balance> balance_of(const world& in, account_id account, asset_id asset) {
+    const auto table = in.books().numbers().balances;
+    return read_here(in, [&](view& seen) -> result<placed_balance> {
+        const auto row = PERDURE_TRY(shm::find_row(seen, table, key_of(account, asset)));
+        return placed_balance{row, PERDURE_TRY(seen.get<balance_row>(table, row))};
+    });
+}
+
+std::vector<asset_id> assets_of(const world& in, const explain_order& order) {
+    if (!order.asset.empty()) return {asset_id::of(order.asset)};
+    std::vector<asset_id> out;
+    const auto table = in.books().numbers().assets;
+    const std::uint64_t end = shm::load(in.region().descriptor(table).row_high);
+    for (std::uint64_t row = 0; row < end; ++row) {
+        const auto unit =
+            read_here(in, [&](view& seen) { return seen.get<asset_row>(table, row); });
+        if (unit && unit->header.live == 1) out.push_back({unit->asset});
+    }
+    return out;
+}
+
+struct money_pair {
+    amount available;
+    amount held;
+    friend bool operator==(const money_pair&, const money_pair&) = default;
+};
+
+amount minus(amount from, amount what) noexcept {
+    return static_cast<amount>(static_cast<std::uint64_t>(from) - static_cast<std::uint64_t>(what));
+}
+
+/// What explain says of one asset.
+class account_story {
+  public:
+    account_story(const explain_order& order, const world& in, account_id account, asset_id asset)
+        : order_(order), in_(in), wanted_{{}, account, asset}, text_(in) {
+        facts_ = text_.asset(asset.value);
+    }
+
+    /// One change an entry, the newest first. Throws failure.
+    void follow(io::record_finder& records, const placed_balance& from) {
+        money_pair after{from.now.available, from.now.held};
+        io::row_history history(records, in_.books().numbers().balances, from.row,
+                                from.now.header.lsn);
+        io::row_change change;
+        while (order_.limit == 0 || steps_ < order_.limit) {
+            const auto more = history.next(change);
+            if (!more) {
+                const auto& found = records.found();
+                refuse(in_, found ? found->file + ": " + found->cause : "the balance's history",
+                       more.error());
+            }
+            if (!*more) break;
+            const auto gained = [&](std::uint32_t word) {
+                return static_cast<amount>(change.gained[word]);
+            };
+            const money_pair by{gained(available_word), gained(held_word)};
+            add(change.record, by, after);
+            after = {minus(after.available, by.available), minus(after.held, by.held)};
+            if (!change.is_first) continue;
+            is_whole_ = true;
+            // The row began with nothing, or something has been lost on the way.
+            if (after != money_pair{0, 0}) {
+                refuse(in_, "the changes do not add up to the balance", errc::broken_chain);
+            }
+        }
+    }
+
+    [[nodiscard]] json::object as_json(const placed_balance& from) {
+        return {{"asset", facts_.code},         {"available", print(from.now.available)},
+                {"held", print(from.now.held)}, {"lsn", from.now.header.lsn},
+                {"whole", is_whole_},           {"changes", std::move(changes_)}};
+    }
+    void print_lines(const placed_balance& from) {
+        apps::print(fmt::format("{}: available {}, held {}, last changed at LSN {}", facts_.code,
+                                print(from.now.available), print(from.now.held),
+                                from.now.header.lsn));
+        apps::print(fmt::format("{:>10}  {:<24}  {:>16}  {:>16}  {:>16}  {}", "LSN", "time",
+                                "available", "held", "then available", "event"));
+        for (const auto& each : lines_) apps::print(each);
+        apps::print(is_whole_ ? "          that is all: it began with 0, and the changes add up"
+                              : "          … older changes: --limit 0");
+    }
+
+  private:
+    [[nodiscard]] std::string print(amount value) const {
+        return print_amount(value, facts_.scale);
+    }
+    [[nodiscard]] std::string print_signed(amount value) const {
+        return value == 0 ? "" : (value > 0 ? "+" : "") + print(value);
+    }
+
+    void add(const shm::record_view& record, const money_pair& by, const money_pair& after) {
+        ++steps_;
+        const std::string time = time_text(record.transaction().wall_ns);
+        json::array told;
+        std::string words;
+        for (const auto event : record.events()) {
+            if (!wanted_.passes(in_.events(), event)) continue;
+            words += (words.empty() ? "" : "; ") + text_.name(event) + ' ' + text_.line(event);
+            told.push_back(
+                json::object{{"type", text_.name(event)}, {"fields", text_.fields(event)}});
+        }
+        if (order_.where.json) {
+            changes_.push_back(json::object{{"lsn", record.lsn()},
+                                            {"time", time},
+                                            {"available", print(by.available)},
+                                            {"held", print(by.held)},
+                                            {"available_after", print(after.available)},
+                                            {"held_after", print(after.held)},
+                                            {"events", std::move(told)}});
+            return;
+        }
+        lines_.push_back(fmt::format("{:>10}  {:<24}  {:>16}  {:>16}  {:>16}  {}", record.lsn(),
+                                     time, print_signed(by.available), print_signed(by.held),
+                                     print(after.available), words));
+    }
+
+    const explain_order& order_;
+    const world& in_;
+    event_filter wanted_;
+    event_text text_;
+    event_text::asset_facts facts_;
+    std::uint64_t steps_ = 0;
+    bool is_whole_ = false;
+    json::array changes_;
+    std::vector<std::string> lines_;
+};
+
+}  // namespace
+
+int explain(const explain_order& order) {
+    const world in = open_reader(order.where);
+    const account_id account = account_named(order.account);
+    const auto known = read_here(in, [&](view& seen) {
+        return shm::find_row(seen, in.books().numbers().accounts, key_of(account));
+    });
+    if (!known) refuse(in, "account " + order.account, errc::unknown_account);
+    if (!order.asset.empty()) {
+        const auto unit = read_here(in, [&](view& seen) {
+            return shm::find_row(seen, in.books().numbers().assets,
+                                 key_of(asset_id::of(order.asset)));
+        });
+        if (!unit) refuse(in, "asset " + order.asset, errc::unknown_asset);
+    }
+    io::kernel_calls calls;
+    io::record_finder records(in.region(), calls, in.directory());
+    json::array told;
+    for (const asset_id asset : assets_of(in, order)) {
+        const auto from = balance_of(in, account, asset);
+        if (!from) continue;
+        account_story story(order, in, account, asset);
+        story.follow(records, *from);
+        if (order.where.json) told.push_back(story.as_json(*from));
+        if (!order.where.json) story.print_lines(*from);
+    }
+    if (order.where.json) {
+        print(json::object{{"world", in.directory()},
+                           {"account", shown(order.account)},
+                           {"balances", std::move(told)}});
+    }
+    return exit_done;
+}
+
+}  // namespace perdure::apps
