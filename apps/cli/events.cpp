@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <perdure/apps/cli/history.hpp>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -54,7 +55,11 @@ class output {
         }
         waiting_.clear();
     }
-    [[nodiscard]] bool is_open() const noexcept { return is_open_; }
+    /// Also while there is nothing to write: a follower may have to wait long for its next event.
+    [[nodiscard]] bool is_open() const noexcept {
+        pollfd listener{STDOUT_FILENO, 0, 0};
+        return is_open_ && (::poll(&listener, 1, 0) <= 0 || (listener.revents & POLLERR) == 0);
+    }
 
   private:
     std::string waiting_;

@@ -130,6 +130,20 @@ BOOST_FIXTURE_TEST_CASE(it_begins_at_any_lsn, kept) {
     BOOST_TEST(ahead.take() == 5U);
 }
 
+BOOST_FIXTURE_TEST_CASE(it_goes_back_in_the_ring_and_in_files, kept) {
+    while (tail() < 3 * where.geometry().ring_bytes) pay_with_note();
+    drain_all();
+    pay(30);
+    reader seen(*this, 1, io::delivery::applied);
+    for (int turn = 0; turn < 50; ++turn) {
+        seen.take_all();
+        const auto back = turn % 2 == 0 ? last() - random() % 30 : 1 + random() % last();
+        seen.from.seek(back);
+        seen.expected = back;
+        BOOST_TEST_REQUIRE(seen.take() != 0U);
+    }
+}
+
 BOOST_FIXTURE_TEST_CASE(durable_delivery_waits_for_the_mark_and_applied_does_not, kept) {
     pay(10);
     reader early(*this, 1, io::delivery::applied);
