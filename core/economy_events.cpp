@@ -9,7 +9,7 @@ namespace {
 
 event_declaration asset_created() {
     using event = asset_created_v1;
-    return declare<event>("asset_created", event_type::asset_created, 1)
+    return declaration_of<event>("asset_created", event_type::asset_created, 1)
         .field("code", &event::code)
         .field("asset", &event::asset, event_unit::asset)
         .field("scale", &event::scale)
@@ -22,7 +22,7 @@ event_declaration asset_created() {
 
 event_declaration account_opened() {
     using event = account_opened_v1;
-    return declare<event>("account_opened", event_type::account_opened, 1)
+    return declaration_of<event>("account_opened", event_type::account_opened, 1)
         .field("account", &event::account)
         .field("kind", &event::kind)
         .sets("accounts", "kind", {{"account"}}, "kind");
@@ -30,7 +30,7 @@ event_declaration account_opened() {
 
 event_declaration transferred() {
     using event = transferred_v1;
-    return declare<event>("transferred", event_type::transferred, 1)
+    return declaration_of<event>("transferred", event_type::transferred, 1)
         .field("source", &event::source)
         .field("target", &event::target)
         .field("amount", &event::amount)
@@ -41,9 +41,9 @@ event_declaration transferred() {
         .adds("balances", "available", {{"target"}, {"asset", 12}}, "amount");
 }
 
-declare<supply_moved_v1> supply_moved(const char* name, event_type type) {
+declaration_of<supply_moved_v1> supply_moved(const char* name, event_type type) {
     using event = supply_moved_v1;
-    return declare<event>(name, type, 1)
+    return declaration_of<event>(name, type, 1)
         .field("account", &event::account)
         .field("amount", &event::amount)
         .field("asset", &event::asset, event_unit::asset)

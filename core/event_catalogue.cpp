@@ -7,9 +7,7 @@ namespace {
 
 using shm::field_type;
 
-constexpr int read_tries = 1000;
-
-shm::schema event_types_schema() {
+shm::schema catalogue_schema() {
     shm::schema made;
     made.name = "event_types";
     made.row_bytes = sizeof(event_type_row);
@@ -32,9 +30,9 @@ shm::schema event_types_schema() {
     return made;
 }
 
-result<std::uint32_t> find_event_types(shm::region& where) {
-    const auto table = PERDURE_TRY(shm::find_table(where, event_types_schema().name));
-    if (PERDURE_TRY(shm::read_schema(where, table)) != event_types_schema()) {
+result<std::uint32_t> find_catalogue(shm::region& where) {
+    const auto table = PERDURE_TRY(shm::find_table(where, catalogue_schema().name));
+    if (PERDURE_TRY(shm::read_schema(where, table)) != catalogue_schema()) {
         return errc::schema_mismatch;
     }
     return table;
@@ -63,28 +61,15 @@ result<> enter(shm::transaction& in, std::uint32_t table, const event_declaratio
     return {};
 }
 
-/// A copy of the row beside writers; not live when nothing stands there.
-result<event_type_row> look_at(shm::view& seen, std::uint32_t table, std::uint64_t row) {
-    for (int turn = 0; turn < read_tries; ++turn) {
-        seen.clear();
-        auto copy = seen.get<event_type_row>(table, row);
-        if (copy && seen.is_fresh()) return *copy;
-        if (!copy && copy.error() == errc::not_found) return event_type_row{};
-        if (!copy && copy.error() != errc::conflict) return copy.error();
-        seen.where().waits().pause();
-    }
-    return errc::busy;
-}
-
 }  // namespace
 
 result<event_catalogue> event_catalogue::open(shm::session& by,
                                               std::span<const event_declaration> wanted) {
-    auto table = find_event_types(by.where());
+    auto table = find_catalogue(by.where());
     if (!table && table.error() != errc::unknown_table) return table.error();
     if (!table) {
         PERDURE_TRY(by.write([&](shm::transaction& in) -> result<> {
-            table = shm::create_table(in, event_types_schema());
+            table = shm::create_table(in, catalogue_schema());
             if (!table) return table.error();
             return {};
         }));
@@ -100,13 +85,15 @@ result<event_catalogue> event_catalogue::open(shm::session& by,
 }
 
 result<event_catalogue> event_catalogue::read(shm::region& where) {
-    const auto table = PERDURE_TRY(find_event_types(where));
+    const auto table = PERDURE_TRY(find_catalogue(where));
     event_catalogue made;
-    shm::view seen(where);
+    shm::reader by(where);
     const std::uint64_t end = shm::load(where.descriptor(table).row_high);
     for (std::uint64_t row = 0; row < end; ++row) {
-        const auto copy = PERDURE_TRY(look_at(seen, table, row));
-        if (copy.header.live == 1) made.all_.push_back(PERDURE_TRY(from_row(copy)));
+        const auto copy =
+            by.read([&](shm::view& seen) { return seen.get<event_type_row>(table, row); });
+        if (!copy && copy.error() != errc::not_found) return copy.error();
+        if (copy && copy->header.live == 1) made.all_.push_back(PERDURE_TRY(from_row(*copy)));
     }
     std::sort(made.all_.begin(), made.all_.end(), [](const auto& a, const auto& b) {
         return std::pair(a.type, a.version) < std::pair(b.type, b.version);
@@ -115,19 +102,33 @@ result<event_catalogue> event_catalogue::read(shm::region& where) {
     return made;
 }
 
-/// Names into numbers, once.
+/// Names into numbers, once; each table is looked for once.
 void event_catalogue::resolve(shm::region& where) {
+    struct known_table {
+        std::uint32_t number = 0;
+        shm::schema shape;
+    };
+    std::vector<known_table> tables;
+    const auto table_named = [&](const std::string& name) -> const known_table& {
+        for (const auto& each : tables) {
+            if (each.shape.name == name) return each;
+        }
+        auto& made = tables.emplace_back();
+        const auto number = shm::find_table(where, name);
+        auto shape =
+            number ? shm::read_schema(where, *number) : result<shm::schema>(number.error());
+        if (shape) made = {*number, std::move(*shape)};
+        made.shape.name = name;
+        return made;
+    };
     for (const auto& each : all_) {
         auto& places = places_.emplace_back();
         for (const auto& effect : each.effects) {
             auto& to = places.emplace_back();
-            const auto table = shm::find_table(where, effect.table);
-            if (!table) continue;
-            const auto schema = shm::read_schema(where, *table);
-            if (!schema) continue;
-            for (const auto& field : schema->fields) {
+            const auto& table = table_named(effect.table);
+            for (const auto& field : table.shape.fields) {
                 if (field.name != effect.column || field.offset % 8 != 0) continue;
-                to = {*table, field.offset / 8U};
+                to = {table.number, field.offset / 8U};
             }
         }
     }

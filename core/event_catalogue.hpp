@@ -31,7 +31,8 @@ class event_catalogue {
     static result<event_catalogue> open(shm::session& by,
                                         std::span<const event_declaration> wanted);
 
-    /// What the region holds; works without write access. Errors: unknown_table, bad_schema, busy.
+    /// What the region holds; works without write access. Errors: unknown_table, bad_schema, busy,
+    /// stalled.
     static result<event_catalogue> read(shm::region& where);
 
     /// Whether all of these are declared.

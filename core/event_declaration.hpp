@@ -70,11 +70,11 @@ event_type_row to_row(const event_declaration& from) noexcept;
 result<event_declaration> from_row(const event_type_row& row);
 
 /// Puts a declaration together from the struct itself:
-///   declare<burned_v1>("burned", type, 1).field("amount", &burned_v1::amount)...
+///   declaration_of<burned_v1>("burned", type, 1).field("amount", &burned_v1::amount)...
 template <shm::mapped Event>
-class declare {
+class declaration_of {
   public:
-    declare(std::string name, event_type type, std::uint16_t version) {
+    declaration_of(std::string name, event_type type, std::uint16_t version) {
         made_.name = std::move(name);
         made_.type = static_cast<std::uint16_t>(type);
         made_.version = version;
@@ -82,7 +82,8 @@ class declare {
     }
 
     template <class Member>
-    declare& field(std::string name, Member Event::*member, event_unit unit = unit_of<Member>()) {
+    declaration_of& field(std::string name, Member Event::*member,
+                          event_unit unit = unit_of<Member>()) {
         const Event zero{};
         const auto* from = reinterpret_cast<const std::byte*>(&zero);
         const auto* at = reinterpret_cast<const std::byte*>(&(zero.*member));
@@ -97,16 +98,16 @@ class declare {
         std::uint16_t at = 0;
     };
     /// {table, column} of the row with that key gains, loses or becomes the value of `field`.
-    declare& adds(const char* table, const char* column, std::initializer_list<part> key,
-                  const char* field) {
+    declaration_of& adds(const char* table, const char* column, std::initializer_list<part> key,
+                         const char* field) {
         return effect({table, column, {}, effect_kind::adds, 0}, key, field);
     }
-    declare& subtracts(const char* table, const char* column, std::initializer_list<part> key,
-                       const char* field) {
+    declaration_of& subtracts(const char* table, const char* column,
+                              std::initializer_list<part> key, const char* field) {
         return effect({table, column, {}, effect_kind::subtracts, 0}, key, field);
     }
-    declare& sets(const char* table, const char* column, std::initializer_list<part> key,
-                  const char* field) {
+    declaration_of& sets(const char* table, const char* column, std::initializer_list<part> key,
+                         const char* field) {
         return effect({table, column, {}, effect_kind::sets, 0}, key, field);
     }
 
@@ -131,7 +132,8 @@ class declare {
         if (std::is_same_v<Member, std::int64_t>) return event_unit::minor_units;
         return event_unit::plain;
     }
-    declare& effect(event_effect effect, std::initializer_list<part> key, const char* field) {
+    declaration_of& effect(event_effect effect, std::initializer_list<part> key,
+                           const char* field) {
         for (const part& each : key) effect.key.push_back({made_.field_named(each.field), each.at});
         effect.field = made_.field_named(field);
         made_.effects.push_back(std::move(effect));

@@ -19,8 +19,7 @@ bool holds(const event_declaration& known, const shm::event_view& event, event_u
 
 bool event_filter::passes(const event_catalogue& catalogue,
                           const shm::event_view& event) const noexcept {
-    if (!event_types.empty() &&
-        std::find(event_types.begin(), event_types.end(), event.type) == event_types.end()) {
+    if (!only.empty() && std::find(only.begin(), only.end(), event.type) == only.end()) {
         return false;
     }
     if (!account && !asset) return true;

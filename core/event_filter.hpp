@@ -13,8 +13,8 @@
 namespace perdure {
 
 struct event_filter {
-    std::vector<std::uint16_t> event_types;  ///< Empty: all.
-    std::optional<account_id> account;       ///< Any of the event's accounts.
+    std::vector<std::uint16_t> only;    ///< Of these types; empty: of all.
+    std::optional<account_id> account;  ///< Any of the event's accounts.
     std::optional<asset_id> asset;
 
     [[nodiscard]] bool passes(const event_catalogue& catalogue,

@@ -35,7 +35,7 @@ bool is(const cursor_row& row, cursor_state state) noexcept {
     return row.state == static_cast<std::uint32_t>(state);
 }
 
-/// Live rows of a table, from `row` on; a hint, since others may write: the transaction looks again.
+/// Live rows of a table, from `row` on; a hint beside writers: the transaction looks again.
 std::uint64_t find_live(shm::region& where, std::uint32_t table, std::uint64_t row,
                         std::vector<std::uint64_t>& found) {
     const std::uint64_t end = shm::load(where.descriptor(table).row_high);

@@ -5,7 +5,7 @@
 // Promise     Cursor and results move in one transaction, so that the results are those of all
 //             events up to the cursor and of no other, whoever dies where and however many
 //             processes step the same projection. A rebuild leads to the same results while the
-//             world runs; who reads them meanwhile sees in the cursor's row that they are not whole.
+//             world runs; who reads them meanwhile sees in the cursor's row that they lack some.
 // Death       The next step of whichever process goes on from the cursor; a rebuild too.
 // Power loss  Cursor and results come back together. Follow what is durable if anything outside
 //             of the world depends on the results.

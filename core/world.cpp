@@ -45,7 +45,8 @@ result<event_catalogue> read_events(shm::region& where) {
     const bool is_old =
         known ? !known->has(economy_events()) : known.error() == errc::unknown_table;
     if (!is_old) return known;
-    if (!where.writable()) return known ? std::move(known) : result<event_catalogue>({});
+    if (!where.writable() && !known) return event_catalogue();
+    if (!where.writable()) return known;
     PERDURE_TRY(lay_tables(where));
     return event_catalogue::read(where);
 }

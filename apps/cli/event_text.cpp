@@ -15,7 +15,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t names_kept = 100'000;
-constexpr int read_tries = 1000;
 constexpr std::size_t id_digits = 24;
 
 std::string hexadecimal(std::span<const std::byte> bytes) {
@@ -28,17 +27,11 @@ std::uint32_t low_of(const account_words& account) noexcept {
     return static_cast<std::uint32_t>(account.low);
 }
 
-/// A row beside writers; nothing when there is none, or it cannot be had now.
+/// Nothing where there is no such row, or it cannot be had now.
 template <class Row>
-std::optional<Row> look_up(view& seen, std::uint32_t table, const shm::row_key& key) {
-    for (int turn = 0; turn < read_tries; ++turn) {
-        seen.clear();
-        const auto row = shm::get_key<Row>(seen, table, key);
-        if (row && seen.is_fresh()) return *row;
-        if (!row && row.error() != errc::conflict && seen.is_fresh()) return std::nullopt;
-        seen.where().waits().pause();
-    }
-    return std::nullopt;
+std::optional<Row> look_up(shm::reader& by, std::uint32_t table, const shm::row_key& key) {
+    const auto row = by.read([&](view& seen) { return shm::get_key<Row>(seen, table, key); });
+    return row ? std::optional(*row) : std::nullopt;
 }
 
 template <std::size_t Size>
@@ -95,10 +88,8 @@ const event_text::asset_facts& event_text::asset(std::uint32_t asset) {
     const auto known = assets_.find(asset);
     if (known != assets_.end()) return known->second;
     const auto row =
-        look_up<asset_row>(seen_, in_->books().numbers().assets, key_of(asset_id{asset}));
-    // Not kept: it may be created yet.
-    static const asset_facts nobody{"?", 0};
-    if (!row) return nobody;
+        look_up<asset_row>(by_, in_->books().numbers().assets, key_of(asset_id{asset}));
+    if (!row) return assets_[asset] = {fmt::format("#{}", asset), 0};
     const auto scale = std::min<std::uint32_t>(row->scale, 18);
     return assets_[asset] = {text_in(row->code), static_cast<int>(scale)};
 }
@@ -109,7 +100,7 @@ const std::string& event_text::account(const account_words& account) {
     if (known != accounts_.end()) return known->second;
     if (accounts_.size() >= names_kept) accounts_.clear();
     const auto row =
-        look_up<account_row>(seen_, in_->books().numbers().accounts, {account.high, account.low});
+        look_up<account_row>(by_, in_->books().numbers().accounts, {account.high, account.low});
     std::string text = row ? text_in(row->name) : "";
     if (text.empty() && account.low == 0) text = fmt::format("@{}", account.high);
     if (text.empty()) text = fmt::format("0x{:016x}{:08x}", account.high, low_of(account));

@@ -26,7 +26,7 @@ namespace perdure::apps {
 
 class event_text {
   public:
-    explicit event_text(const world& in) : in_(&in), seen_(in.region()) {}
+    explicit event_text(const world& in) : in_(&in), by_(in.reader()) {}
 
     struct asset_facts {
         std::string code;
@@ -46,7 +46,7 @@ class event_text {
                                            const shm::event_view& event);
 
     const world* in_;
-    view seen_;
+    shm::reader by_;
     std::unordered_map<std::uint32_t, asset_facts> assets_;
     std::unordered_map<std::string, std::string> accounts_;
 };

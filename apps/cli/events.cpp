@@ -79,7 +79,7 @@ event_filter filter_of(const events_order& order, const event_catalogue& catalog
             throw failure(errc::unknown_event, "event " + name + ": not declared in this world",
                           "one of: " + all);
         }
-        made.event_types.push_back(number);
+        made.only.push_back(number);
     }
     if (!order.account.empty()) made.account = account_named(order.account);
     if (!order.asset.empty()) made.asset = asset_id::of(order.asset);

@@ -15,7 +15,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr int read_tries = 10'000;
 constexpr std::uint32_t available_word = offsetof(balance_row, available) / 8;
 constexpr std::uint32_t held_word = offsetof(balance_row, held) / 8;
 
@@ -28,23 +27,15 @@ struct placed_balance {
     throw failure(reason, "world " + in.directory() + ": " + cause, std::string(remedy(reason)));
 }
 
-/// Runs a read until it holds. Throws failure: busy, and what the read answers but for not_found.
+/// What the read answers, nothing for not_found. Throws failure.
 template <class Read>
 auto read_here(const world& in, Read&& read)
     -> std::optional<typename decltype(read(std::declval<view&>()))::value_type> {
-    view seen(in.region());
-    for (int turn = 0; turn < read_tries; ++turn) {
-        seen.clear();
-        const auto answer = read(seen);
-        if (!seen.is_fresh() || (!answer && answer.error() == errc::conflict)) {
-            in.region().waits().pause();
-            continue;
-        }
-        if (answer) return *answer;
-        if (answer.error() == errc::not_found) return std::nullopt;
-        refuse(in, "a row cannot be read", answer.error());
-    }
-    refuse(in, "a row cannot be read", errc::busy);
+    shm::reader by = in.reader();
+    const auto answer = by.read(read);
+    if (answer) return *answer;
+    if (answer.error() == errc::not_found) return std::nullopt;
+    refuse(in, "a row cannot be read", answer.error());
 }
 
 std::optional<placed_balance> balance_of(const world& in, account_id account, asset_id asset) {

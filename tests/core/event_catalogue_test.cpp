@@ -115,6 +115,22 @@ BOOST_FIXTURE_TEST_CASE(declarations_come_back_as_they_went_in, eventful) {
     BOOST_TEST((again.events().all() == before));
 }
 
+BOOST_FIXTURE_TEST_CASE(who_may_only_read_follows_all_the_same, eventful) {
+    auto options = this->options();
+    options.mode = shm::access::read_only;
+    const auto reader = world::open(directory(), options);
+    for (std::uint64_t i = 0; i < 3000; ++i) pay(in, by, i % 8, (i + 1) % 8, 1).value();
+    for (const auto level : {durability::applied, durability::durable}) {
+        auto from = reader.follow(1, level);
+        const auto last =
+            level == durability::applied ? in.status().last_lsn : in.status().durable_lsn;
+        while (from.next_lsn() <= last) BOOST_TEST_REQUIRE(!from.next().value().is_empty());
+        BOOST_TEST(from.next_lsn() == last + 1);
+        BOOST_TEST(from.next().value().is_empty());
+        BOOST_TEST(from.from_files() != 0U);
+    }
+}
+
 struct scored_v1 {
     account_words account;
     std::uint64_t points;
@@ -130,7 +146,7 @@ const auto score = static_cast<event_type>(900);
 
 BOOST_FIXTURE_TEST_CASE(others_declare_theirs_and_a_newer_version_is_read_as_the_known_one,
                         eventful) {
-    const event_declaration first = declare<scored_v1>("scored", score, 1)
+    const event_declaration first = declaration_of<scored_v1>("scored", score, 1)
                                         .field("account", &scored_v1::account)
                                         .field("points", &scored_v1::points);
     const auto entered = event_catalogue::open(by, {&first, 1});
@@ -145,7 +161,7 @@ BOOST_FIXTURE_TEST_CASE(others_declare_theirs_and_a_newer_version_is_read_as_the
     auto other = first;
     other.fields[1].name = "goals";
     BOOST_TEST(event_catalogue::open(by, {&other, 1}).error() == errc::schema_mismatch);  // Y1
-    const event_declaration second = declare<scored_v2>("scored", score, 2)
+    const event_declaration second = declaration_of<scored_v2>("scored", score, 2)
                                          .field("account", &scored_v2::account)
                                          .field("points", &scored_v2::points)
                                          .field("prize", &scored_v2::prize);

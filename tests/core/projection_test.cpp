@@ -45,7 +45,7 @@ result<std::uint32_t> open_paid(session& by) {
 projection_rule count_paid(std::uint32_t table) {
     projection_rule rule;
     rule.name = "paid by account";
-    rule.wanted.event_types = {static_cast<std::uint16_t>(event_type::transferred)};
+    rule.wanted.only = {static_cast<std::uint16_t>(event_type::transferred)};
     rule.results = {table};
     rule.fold = [table](tx& in, const recorded_event& each) -> result<> {
         const auto event = PERDURE_TRY(each.event.as<transferred_v1>());

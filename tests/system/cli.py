@@ -15,7 +15,8 @@ from pathlib import Path
 import rig
 from rig import drop_region, kept, made, refused, stop, transfers, verdict
 
-COMMANDS = [["init"], ["serve"], ["status"], ["verify"], ["import", "transfers"], ["demo"]]
+COMMANDS = [["init"], ["serve"], ["status"], ["verify"], ["import", "transfers"], ["demo"],
+            ["events"], ["explain"]]
 
 
 def every_command_has_help_with_an_example():
