@@ -36,4 +36,9 @@ asset_id asset_id::of(std::string_view code) noexcept {
     return {value == 0 ? 1 : value};
 }
 
+faucet_id faucet_id::of(std::string_view name) noexcept {
+    const auto made = digest_of(name);
+    return {made.high, made.low};
+}
+
 }  // namespace perdure

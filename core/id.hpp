@@ -35,10 +35,29 @@ struct asset_id {
     friend bool operator==(const asset_id&, const asset_id&) = default;
 };
 
+/// A named faucet or sink.
+struct faucet_id {
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;  ///< Both 0: none.
+
+    static faucet_id of(std::string_view name) noexcept;
+    friend bool operator==(const faucet_id&, const faucet_id&) = default;
+};
+
+/// One item of a unique asset.
+struct item_id {
+    asset_id asset;
+    std::uint64_t serial = 0;
+
+    friend bool operator==(const item_id&, const item_id&) = default;
+};
+
 constexpr shm::row_key key_of(account_id account) noexcept { return {account.high, account.low}; }
 constexpr shm::row_key key_of(asset_id asset) noexcept { return {asset.value, 0}; }
 constexpr shm::row_key key_of(account_id account, asset_id asset) noexcept {
     return {account.high, account.low | static_cast<std::uint64_t>(asset.value) << 32};
 }
+constexpr shm::row_key key_of(faucet_id faucet) noexcept { return {faucet.high, faucet.low}; }
+constexpr shm::row_key key_of(item_id item) noexcept { return {item.serial, item.asset.value}; }
 
 }  // namespace perdure

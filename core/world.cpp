@@ -29,9 +29,16 @@ io::opening_options opening_for(const world_options& options) {
     return out;
 }
 
-/// The tables of core, found or made; nobody else sees a new region before they are there.
-result<> lay_tables(shm::region& where) {
-    auto by = session::join(where, nullptr);
+/// What a process must know of a world's tables.
+struct found_tables {
+    ledger books;
+    event_catalogue events;
+};
+
+/// The world's tables, those that are missing made: in a region nobody else has seen yet, or in a
+/// world that an earlier build made.
+result<> lay_tables(shm::region& where, shm::drain* hook) {
+    auto by = session::join(where, hook);
     if (!by) return by.error();
     PERDURE_TRY(ledger::open(*by));
     PERDURE_TRY(event_catalogue::open(*by, economy_events()));
@@ -39,16 +46,12 @@ result<> lay_tables(shm::region& where) {
     return {};
 }
 
-/// What is declared; an older build may have made the world with less than this one knows.
-result<event_catalogue> read_events(shm::region& where) {
-    auto known = event_catalogue::read(where);
-    const bool is_old =
-        known ? !known->has(economy_events()) : known.error() == errc::unknown_table;
-    if (!is_old) return known;
-    if (!where.writable() && !known) return event_catalogue();
-    if (!where.writable()) return known;
-    PERDURE_TRY(lay_tables(where));
-    return event_catalogue::read(where);
+/// Errors: unknown_table when an earlier build made the world with less than this one knows.
+result<found_tables> find_tables(shm::region& where) {
+    const auto books = PERDURE_TRY(ledger::find(where));
+    auto events = PERDURE_TRY(event_catalogue::read(where));
+    if (where.writable() && !events.has(economy_events())) return errc::unknown_table;
+    return found_tables{books, std::move(events)};
 }
 
 }  // namespace
@@ -74,8 +77,7 @@ struct world::parts {
     io::file_system files;  ///< The keeper's, from whatever thread.
     std::unique_ptr<shm::region> region;
     std::unique_ptr<io::keeper> keeper;
-    std::optional<ledger> books;
-    event_catalogue events;
+    std::optional<found_tables> tables;
     std::uint64_t keys_kept = 0;
     opening how;
 
@@ -102,23 +104,25 @@ world world::open(const std::string& directory, const world_options& options) {
     auto made = std::make_unique<parts>(directory, options.calls);
     io::opening_report report;
     const auto dress = [&](shm::region& fresh) {
-        const auto laid = lay_tables(fresh);
+        const auto laid = lay_tables(fresh, nullptr);
         if (!laid) refuse(directory, "the economy's tables cannot be made", laid.error());
     };
     made->region = io::open_world(made->files, directory, opening_for(options), report, dress);
     if (made->region->writable()) shm::sweep(*made->region);  // The first duty of who attaches.
-    const auto books = ledger::find(*made->region);
-    if (!books) refuse(directory, "the ledger's tables are not there", books.error());
-    made->books = *books;
-    auto events = read_events(*made->region);
-    if (!events) refuse(directory, "its declarations of events do not fit", events.error());
-    made->events = std::move(*events);
+    made->keeper = std::make_unique<io::keeper>(made->files, directory,
+                                                io::keeper_options{options.segment_bytes});
+    auto found = find_tables(*made->region);
+    if (!found && found.error() == errc::unknown_table && made->region->writable()) {
+        const auto laid = lay_tables(*made->region, made->keeper.get());
+        if (!laid) refuse(directory, "the economy's tables cannot be made", laid.error());
+        found = find_tables(*made->region);
+    }
+    if (!found) refuse(directory, "the economy's tables are not all there", found.error());
+    made->tables.emplace(std::move(*found));
     made->keys_kept = options.keys_kept;
     made->how = {report.rebuilt,      report.reason.empty() ? report.remark : report.reason,
                  report.torn_tail,    report.last_lsn,
                  report.transactions, report.milliseconds};
-    made->keeper = std::make_unique<io::keeper>(made->files, directory,
-                                                io::keeper_options{options.segment_bytes});
     return world(std::move(made));
 }
 
@@ -143,11 +147,11 @@ subscription world::follow(std::uint64_t from_lsn, durability level) const {
     return {*parts_->region, parts_->calls, parts_->directory, from_lsn, when};
 }
 
-const event_catalogue& world::events() const noexcept { return parts_->events; }
+const event_catalogue& world::events() const noexcept { return parts_->tables->events; }
 
 void world::warm() const noexcept { parts_->region->warm(); }
 
-const ledger& world::books() const noexcept { return *parts_->books; }
+const ledger& world::books() const noexcept { return parts_->tables->books; }
 
 const opening& world::opened() const noexcept { return parts_->how; }
 

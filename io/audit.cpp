@@ -114,10 +114,44 @@ std::string hex(std::span<const std::uint8_t> bytes) {
     return text;
 }
 
+constexpr bool is_balanced(const shm::field& field) noexcept {
+    return (field.flags & (shm::adds | shm::subtracts)) != 0;
+}
+
 std::string digest_of(std::span<const std::byte> bytes) { return hex(blake2b(bytes, {})); }
+
+/// Of a pooled table: one row for all that agree in what is not balanced, with their sums.
+std::vector<std::byte> pooled_image(const table_image& table) {
+    std::map<std::vector<std::byte>, std::vector<std::uint64_t>> pools;
+    const std::size_t bytes = table.shape.row_bytes;
+    for (std::size_t at = 0; at < table.rows.size(); at += bytes) {
+        const auto* row = table.rows.data() + at;
+        if (header_at(row).live != 1) continue;
+        std::vector<std::byte> same;
+        std::vector<std::uint64_t> values;
+        for (const auto& field : table.shape.fields) {
+            const auto* place = row + field.offset;
+            if (is_balanced(field)) {
+                std::memcpy(&values.emplace_back(), place, 8);
+            } else if (field.offset != table.shape.key_at) {
+                same.insert(same.end(), place, place + field.bytes);
+            }
+        }
+        auto& sums = pools[same];
+        sums.resize(values.size());
+        for (std::size_t i = 0; i < values.size(); ++i) sums[i] += values[i];
+    }
+    std::vector<std::byte> out;
+    for (const auto& [same, sums] : pools) {
+        out.insert(out.end(), same.begin(), same.end());
+        for (const auto sum : sums) append_value(out, sum);
+    }
+    return out;
+}
 
 /// Live rows in the order of their logical bytes: the key, where there is one, comes first in them.
 std::vector<std::byte> logical_image(const table_image& table) {
+    if ((table.shape.flags & shm::pooled) != 0) return pooled_image(table);
     std::vector<std::byte> fields;
     const std::size_t bytes = table.shape.row_bytes;
     std::size_t width = 0;
@@ -162,7 +196,7 @@ void add_balances(const table_image& table, group_sums& sums, audit& out) {
         const auto* row = table.rows.data() + at;
         if (header_at(row).live != 1) continue;
         for (const auto& field : table.shape.fields) {
-            if ((field.flags & (shm::adds | shm::subtracts)) == 0) continue;
+            if (!is_balanced(field)) continue;
             std::int64_t value = 0;
             std::uint32_t group = 0;
             std::memcpy(&value, row + field.offset, 8);

@@ -83,6 +83,28 @@ entry describe(errc code) noexcept {
             return {"same_account", "Source and target are one account; name two."};
         case errc::not_authorised:
             return {"not_authorised", "The actor may not mint or burn this asset; ask its issuer."};
+        case errc::unknown_hold:
+            return {"unknown_hold", "No hold under that id: it was used up, or never made."};
+        case errc::too_many_legs:
+            return {"too_many_legs", "Too many legs for one batch; post it in several."};
+        case errc::unknown_faucet:
+            return {"unknown_faucet",
+                    "No faucet or sink of that name; the asset's issuer opens it."};
+        case errc::wrong_faucet:
+            return {"wrong_faucet", "It is the other kind or another asset's; name the right one."};
+        case errc::budget_exceeded:
+            return {"budget_exceeded",
+                    "More than the faucet's budget has left; its issuer sets it."};
+        case errc::account_frozen:
+            return {"account_frozen", "The account is frozen; wait for its end or unfreeze it."};
+        case errc::unknown_item:
+            return {"unknown_item", "No item of that serial: it was destroyed, or never created."};
+        case errc::serial_required:
+            return {"serial_required", "Units of this asset are items; move each by its serial."};
+        case errc::not_unique:
+            return {"not_unique", "This asset has no serials; use transfer, mint and burn."};
+        case errc::not_owner: return {"not_owner", "The item belongs to another account."};
+        case errc::bad_shards: return {"bad_shards", "A balance has 2, 4, 8, 16, 32 or 64 shards."};
         case errc::io_error:
             return {"io_error", "The operating system refused a call; the log has its errno."};
         case errc::disk_full:

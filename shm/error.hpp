@@ -51,6 +51,17 @@ enum class errc : std::uint16_t {
     bad_amount = 68,      ///< Zero or negative where value must move.
     same_account = 69,    ///< Source and target are one account.
     not_authorised = 70,  ///< The actor may not mint or burn this asset.
+    unknown_hold = 71,
+    too_many_legs = 72,    ///< A batch of more legs than ledger.hpp's legs_max.
+    unknown_faucet = 73,   ///< No faucet or sink of that name.
+    wrong_faucet = 74,     ///< It works the other way, or on another asset.
+    budget_exceeded = 75,  ///< The faucet's budget is less than what is asked of it.
+    account_frozen = 76,   ///< Nothing may leave this account now.
+    unknown_item = 77,     ///< Never created, or destroyed.
+    serial_required = 78,  ///< A unique asset moves item by item.
+    not_unique = 79,       ///< The asset has no items.
+    not_owner = 80,        ///< The item is somebody else's.
+    bad_shards = 81,       ///< Not a power of two from 2 to shards_max.
     // Files.
     io_error = 96,  ///< The operating system refused a call; errno is in the log.
     disk_full = 97,

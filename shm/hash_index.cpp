@@ -191,7 +191,7 @@ template void fetch_keys(transaction&, std::uint32_t, std::span<const row_key>) 
 template void fetch_keys(view&, std::uint32_t, std::span<const row_key>) noexcept;
 
 result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key> keys,
-                   std::span<std::byte*> copies) noexcept {
+                   std::span<std::byte*> copies, row_exception except) noexcept {
     auto& where = tx.where();
     if (keys.size() > edit_keys_max || copies.size() < keys.size()) {
         return errc::transaction_too_large;
@@ -222,6 +222,10 @@ result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key
         __builtin_prefetch(where.at<std::byte>(each.at), 1);
         __builtin_prefetch(&where.stripe(stripe_of(table, each.row)), 1);
     }
+    const auto is_excepted = [&](std::uint64_t at) {
+        return except.bits != 0 &&
+               (peek(*where.at<std::uint32_t>(at + except.offset)) & except.bits) != 0;
+    };
     const auto is_it = [&](const std::byte* copy, const row_key& key) {
         row_key found;
         std::memcpy(&found, copy + shape->key_at, sizeof found);
@@ -229,13 +233,17 @@ result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key
     };
     for (std::size_t i = 0; i < keys.size(); ++i) {
         const auto& each = all[i];
+        copies[i] = nullptr;
         if (each.at != 0) {
+            if (is_excepted(each.at)) continue;
             copies[i] = PERDURE_TRY(tx.edit_at(table, each.row, each.at, *shape));
             if (is_it(copies[i], keys[i])) continue;
         }
         // Not in the first bucket, or another key's row with the same tag (locked for nothing,
         // which happens once in ten thousand): the index is asked properly.
         const std::uint64_t row = PERDURE_TRY(find_row(tx, table, keys[i]));
+        const std::uint64_t at = tx.locate(table, row);
+        if (at != 0 && is_excepted(at)) continue;
         copies[i] = PERDURE_TRY(tx.edit(table, row));
         if (!is_it(copies[i], keys[i])) return tx.lost_row();
     }

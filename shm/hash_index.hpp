@@ -126,10 +126,18 @@ result<> get_keys(Source& source, std::uint32_t table, std::span<const row_key> 
     return {};
 }
 
+/// Rows that edit_keys() is to leave alone, because many only read them: those that have one of
+/// `bits` set in their u32 at `offset`. Without bits there are none.
+struct row_exception {
+    std::uint32_t offset = 0;
+    std::uint32_t bits = 0;
+};
+
 /// Private copies of the rows with those keys, in the keys' order: their memory is fetched in one
-/// go. Errors: not_found when any is missing, as transaction::edit.
+/// go. An excepted row is not locked and its copy is nullptr; that is a hint, taken beside writers:
+/// the caller looks again. Errors: not_found when any is missing, as transaction::edit.
 result<> edit_keys(transaction& tx, std::uint32_t table, std::span<const row_key> keys,
-                   std::span<std::byte*> copies) noexcept;
+                   std::span<std::byte*> copies, row_exception except = {}) noexcept;
 
 inline constexpr std::size_t edit_keys_max = 16;
 

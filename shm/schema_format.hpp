@@ -61,6 +61,9 @@ enum table_flag : std::uint32_t {
     derived = 1,    ///< Rebuilt at recovery from other tables; its changes are not journaled.
     transient = 2,  ///< Not part of state_hash: idempotency keys, cursors.
     heap = 4,       ///< Chunks of blobs: hashed with the rows that refer to them.
+    /// Which row of a set an amount is in depends on who wrote: state_hash adds the balanced fields
+    /// of all rows up that agree in their other fields, the primary key left out.
+    pooled = 8,
 };
 
 struct schema_row {

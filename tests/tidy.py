@@ -46,7 +46,9 @@ LIMITS = {"file": 400, "header": 250, "function": 70, "line": 100, "parameters":
 # (rule, file): (limit, reason). A ratchet: lower a limit here when the file shrinks.
 EXCEPTIONS = {
     ("function", "shm/error.cpp"): (200, "one case an errc, so that the compiler misses none"),
-    ("parameters", "core/ledger.cpp"): (6, "the transaction, and the five that name a movement"),
+    ("parameters", "core/posting.cpp"): (6, "the transaction, and the five that name a movement"),
+    ("parameters", "core/faucet.cpp"): (6, "the transaction, and the five that name a movement"),
+    ("parameters", "core/hold.cpp"): (6, "the transaction, and the five that name a movement"),
 }
 
 SKIPPED = {"build", ".git", ".cache", "__pycache__"}
