@@ -223,7 +223,7 @@ verdict world::verify(session& by) {
 }
 
 void world::keep(const std::function<bool()>& stop) {
-    key_retention keys(*parts_->region, *parts_->books, parts_->keys_kept);
+    key_retention keys(*parts_->region, books(), parts_->keys_kept);
     const auto ended = parts_->keeper->run(*parts_->region, [&] {
         if (stop()) return true;
         keys.step();

@@ -23,6 +23,8 @@ struct row_rules {
     std::vector<std::string_view> adds = {};
     std::vector<std::string_view> subtracts = {};
     std::string_view group = {};  ///< The u32 that balanced fields are summed by.
+    /// Ordered indexes, each by its fields, the most significant first.
+    std::vector<std::vector<std::string_view>> indexes = {};
 };
 
 template <class Member>
@@ -40,6 +42,10 @@ struct field_type_of<std::uint64_t> {
 template <>
 struct field_type_of<std::int64_t> {
     static constexpr field_type value = field_type::i64;
+};
+template <>
+struct field_type_of<blob_ref> {
+    static constexpr field_type value = field_type::blob;
 };
 template <std::size_t Size>
 struct field_type_of<std::array<char, Size>> {
@@ -86,6 +92,12 @@ schema schema_of(std::string name, const row_rules& rules = {}) {
     };
     for (const auto which : rules.adds) balance(which, adds);
     for (const auto which : rules.subtracts) balance(which, subtracts);
+    for (const auto& fields : rules.indexes) {
+        auto& index = made.indexes.emplace_back();
+        for (const auto which : fields) {
+            index.push_back(static_cast<std::uint8_t>(&named(which) - made.fields.data()));
+        }
+    }
     return made;
 }
 
