@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <boost/describe.hpp>
 #include <perdure/shm/record_format.hpp>
 
 namespace perdure {
@@ -47,6 +48,7 @@ struct asset_created_v1 {
     account_words authority;
 };
 static_assert(shm::mapped<asset_created_v1> && sizeof(asset_created_v1) == 40);
+BOOST_DESCRIBE_STRUCT(asset_created_v1, (), (code, asset, scale, authority))
 
 struct asset_created_v2 {
     std::array<char, 16> code;
@@ -57,6 +59,7 @@ struct asset_created_v2 {
     std::uint32_t reserved;
 };
 static_assert(shm::mapped<asset_created_v2> && sizeof(asset_created_v2) == 48);
+BOOST_DESCRIBE_STRUCT(asset_created_v2, (), (code, asset, scale, authority, flags))
 
 struct account_opened_v1 {
     account_words account;
@@ -64,6 +67,7 @@ struct account_opened_v1 {
     std::uint32_t reserved;
 };
 static_assert(shm::mapped<account_opened_v1> && sizeof(account_opened_v1) == 24);
+BOOST_DESCRIBE_STRUCT(account_opened_v1, (), (account, kind))
 
 struct transferred_v1 {
     account_words source;
@@ -74,6 +78,7 @@ struct transferred_v1 {
     std::uint64_t reference;  ///< The game's own number.
 };
 static_assert(shm::mapped<transferred_v1> && sizeof(transferred_v1) == 56);
+BOOST_DESCRIBE_STRUCT(transferred_v1, (), (source, target, amount, asset, reason, reference))
 
 struct transferred_v2 {
     account_words source;
@@ -85,6 +90,7 @@ struct transferred_v2 {
     account_words actor;  ///< Who made it happen; here and below.
 };
 static_assert(shm::mapped<transferred_v2> && sizeof(transferred_v2) == 72);
+BOOST_DESCRIBE_STRUCT(transferred_v2, (), (source, target, amount, asset, reason, reference, actor))
 
 /// minted and burned: value enters or leaves through `account`.
 struct supply_moved_v1 {
@@ -94,6 +100,7 @@ struct supply_moved_v1 {
     std::uint32_t reason;
 };
 static_assert(shm::mapped<supply_moved_v1> && sizeof(supply_moved_v1) == 32);
+BOOST_DESCRIBE_STRUCT(supply_moved_v1, (), (account, amount, asset, reason))
 
 struct supply_moved_v2 {
     account_words account;
@@ -105,6 +112,8 @@ struct supply_moved_v2 {
     shm::transaction_key faucet;  ///< Zero: by the asset's own authority.
 };
 static_assert(shm::mapped<supply_moved_v2> && sizeof(supply_moved_v2) == 72);
+BOOST_DESCRIBE_STRUCT(supply_moved_v2, (),
+                      (account, amount, asset, reason, reference, actor, faucet))
 
 /// held, released, captured: `left` is what the hold has afterwards.
 struct hold_moved_v1 {
@@ -119,6 +128,8 @@ struct hold_moved_v1 {
     account_words actor;
 };
 static_assert(shm::mapped<hold_moved_v1> && sizeof(hold_moved_v1) == 96);
+BOOST_DESCRIBE_STRUCT(hold_moved_v1, (),
+                      (hold, account, target, amount, left, asset, reason, reference, actor))
 
 /// One leg of a batch; all of them stand in one record.
 struct posted_v1 {
@@ -132,6 +143,7 @@ struct posted_v1 {
     std::uint32_t legs;
 };
 static_assert(shm::mapped<posted_v1> && sizeof(posted_v1) == 64);
+BOOST_DESCRIBE_STRUCT(posted_v1, (), (account, amount, asset, reason, reference, actor, leg, legs))
 
 /// faucet_opened and budget_set.
 struct faucet_set_v1 {
@@ -144,6 +156,7 @@ struct faucet_set_v1 {
     account_words actor;  ///< The asset's authority.
 };
 static_assert(shm::mapped<faucet_set_v1> && sizeof(faucet_set_v1) == 96);
+BOOST_DESCRIBE_STRUCT(faucet_set_v1, (), (faucet, name, asset, kind, authority, budget, actor))
 
 /// item_created, item_moved, item_destroyed: the partner that is not there repeats the other.
 struct item_moved_v1 {
@@ -157,6 +170,8 @@ struct item_moved_v1 {
     shm::transaction_key faucet;  ///< As in supply_moved_v2.
 };
 static_assert(shm::mapped<item_moved_v1> && sizeof(item_moved_v1) == 88);
+BOOST_DESCRIBE_STRUCT(item_moved_v1, (),
+                      (source, target, serial, asset, reason, reference, actor, faucet))
 
 /// account_frozen and account_unfrozen.
 struct freeze_set_v1 {
@@ -168,6 +183,7 @@ struct freeze_set_v1 {
     account_words actor;
 };
 static_assert(shm::mapped<freeze_set_v1> && sizeof(freeze_set_v1) == 56);
+BOOST_DESCRIBE_STRUCT(freeze_set_v1, (), (account, until_wall_ns, reason, reference, actor))
 
 /// balance_sharded and balance_unsharded.
 struct shards_set_v1 {
@@ -176,5 +192,6 @@ struct shards_set_v1 {
     std::uint32_t shards;  ///< 0 = none any more.
 };
 static_assert(shm::mapped<shards_set_v1> && sizeof(shards_set_v1) == 24);
+BOOST_DESCRIBE_STRUCT(shards_set_v1, (), (account, asset, shards))
 
 }  // namespace perdure

@@ -12,6 +12,7 @@
 
 #include <boost/describe.hpp>
 #include <perdure/core/event_format.hpp>
+#include <perdure/shm/region_format.hpp>
 
 namespace perdure {
 

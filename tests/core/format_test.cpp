@@ -1,44 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The tables of docs/formats/events.md and the structs of core say the same, both ways.
+// docs/formats/tables.md, events.md and projections.md say what the structs of core say: every described field at
+// its place, and nothing else but headers and reserved bytes, without a gap.
 #define BOOST_TEST_MODULE core_format
 #include <boost/test/unit_test.hpp>
-
 #include <perdure/core/cursor_format.hpp>
 #include <perdure/core/event_type_format.hpp>
+#include <perdure/core/ledger_format.hpp>
+#include <perdure/shm/described.hpp>
 #include <perdure/tests/format_tables.hpp>
 
-BOOST_AUTO_TEST_SUITE(core_format)
+namespace {
+
+using namespace perdure;
+using namespace perdure::tests;
+using pages = std::map<std::string, layout>;
+
+template <class Struct>
+void check_described(const pages& tables, const std::string& name) {
+    BOOST_TEST_CONTEXT(name) {
+        const auto found = tables.find(name);
+        BOOST_REQUIRE(found != tables.end());
+        auto fields = found->second.fields;
+        BOOST_TEST(found->second.bytes == sizeof(Struct));
+        std::map<std::size_t, std::size_t> places;
+        for (const auto& [field_name, place] : fields) places[place.offset] = place.size;
+        std::size_t end = 0;
+        for (const auto& [offset, size] : places) {
+            BOOST_TEST(offset == end);
+            end = offset + size;
+        }
+        BOOST_TEST(end == sizeof(Struct));
+        for (const auto& each : shm::fields_of<Struct>()) {
+            const auto row = fields.find(each.name);
+            BOOST_REQUIRE_MESSAGE(row != fields.end(), each.name);
+            BOOST_TEST(row->second.offset == each.offset, each.name);
+            BOOST_TEST(row->second.size == each.bytes, each.name);
+            fields.erase(row);
+        }
+        fields.erase("header");
+        fields.erase("reserved");
+        for (const auto& [field_name, place] : fields) BOOST_ERROR(field_name);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_rows_are_as_documented) {
+    const auto tables = tables_of("tables.md");
+    BOOST_TEST(tables.size() == 8U);
+    check_described<asset_row>(tables, "asset_row");
+    check_described<account_row>(tables, "account_row");
+    check_described<balance_row>(tables, "balance_row");
+    check_described<shard_row>(tables, "shard_row");
+    check_described<faucet_row>(tables, "faucet_row");
+    check_described<hold_row>(tables, "hold_row");
+    check_described<item_row>(tables, "item_row");
+    check_described<key_row>(tables, "key_row");
+}
+
+BOOST_AUTO_TEST_CASE(the_events_are_as_documented) {
+    const auto tables = tables_of("events.md");
+    BOOST_TEST(tables.size() == 13U);
+    check_described<asset_created_v1>(tables, "asset_created_v1");
+    check_described<asset_created_v2>(tables, "asset_created_v2");
+    check_described<account_opened_v1>(tables, "account_opened_v1");
+    check_described<transferred_v1>(tables, "transferred_v1");
+    check_described<transferred_v2>(tables, "transferred_v2");
+    check_described<supply_moved_v1>(tables, "supply_moved_v1");
+    check_described<supply_moved_v2>(tables, "supply_moved_v2");
+    check_described<hold_moved_v1>(tables, "hold_moved_v1");
+    check_described<posted_v1>(tables, "posted_v1");
+    check_described<faucet_set_v1>(tables, "faucet_set_v1");
+    check_described<item_moved_v1>(tables, "item_moved_v1");
+    check_described<freeze_set_v1>(tables, "freeze_set_v1");
+    check_described<shards_set_v1>(tables, "shards_set_v1");
+}
 
 BOOST_AUTO_TEST_CASE(declarations_and_cursors_are_as_documented) {
-    using namespace perdure;
-    const auto tables = tests::tables_of("events.md");
+    const auto tables = tables_of("projections.md");
     using row = event_type_row;
-    tests::check(
+    check(
         tables, "event_type_row",
         {sizeof(row),
          {FIELD(row, header), FIELD(row, key), FIELD(row, name), FIELD(row, type),
           FIELD(row, version), FIELD(row, bytes), FIELD(row, field_count), FIELD(row, effect_count),
           FIELD(row, reserved), FIELD(row, fields), FIELD(row, effects)}});
     using field = stored_event_field;
-    tests::check(tables, "stored_event_field",
-                 {sizeof(field),
-                  {FIELD(field, name), FIELD(field, type), FIELD(field, offset),
-                   FIELD(field, bytes), FIELD(field, unit)}});
+    check(tables, "stored_event_field",
+          {sizeof(field),
+           {FIELD(field, name), FIELD(field, type), FIELD(field, offset), FIELD(field, bytes),
+            FIELD(field, unit)}});
     using effect = stored_effect;
-    tests::check(
-        tables, "stored_effect",
-        {sizeof(effect),
-         {FIELD(effect, table), FIELD(effect, column), FIELD(effect, kind), FIELD(effect, field),
-          FIELD(effect, key_parts), FIELD(effect, reserved), FIELD(effect, key)}});
+    check(tables, "stored_effect",
+          {sizeof(effect),
+           {FIELD(effect, table), FIELD(effect, column), FIELD(effect, kind), FIELD(effect, field),
+            FIELD(effect, key_parts), FIELD(effect, reserved), FIELD(effect, key)}});
     using part = stored_key_part;
-    tests::check(tables, "stored_key_part", {sizeof(part), {FIELD(part, field), FIELD(part, at)}});
+    check(tables, "stored_key_part", {sizeof(part), {FIELD(part, field), FIELD(part, at)}});
     using cursor = cursor_row;
-    tests::check(tables, "cursor_row",
-                 {sizeof(cursor),
-                  {FIELD(cursor, header), FIELD(cursor, key), FIELD(cursor, name),
-                   FIELD(cursor, lsn), FIELD(cursor, target), FIELD(cursor, applied),
-                   FIELD(cursor, state), FIELD(cursor, reserved)}});
+    check(tables, "cursor_row",
+          {sizeof(cursor),
+           {FIELD(cursor, header), FIELD(cursor, key), FIELD(cursor, name), FIELD(cursor, lsn),
+            FIELD(cursor, target), FIELD(cursor, applied), FIELD(cursor, state),
+            FIELD(cursor, reserved)}});
 }
 
-BOOST_AUTO_TEST_SUITE_END()
+}  // namespace

@@ -237,4 +237,31 @@ BOOST_AUTO_TEST_CASE(a_garbled_index_is_an_answer) {
     BOOST_TEST(bank.faults() == "");
 }
 
+BOOST_AUTO_TEST_CASE(excepted_rows_are_neither_copied_nor_locked) {
+    open_bank bank(8);
+    const auto mark = [&](std::uint64_t account, std::uint32_t value) {
+        return bank.self.write([&](transaction& tx) -> result<> {
+            PERDURE_TRY(edit_key<account_row>(tx, bank.in.accounts, key_of(account)))->mark = value;
+            return {};
+        });
+    };
+    BOOST_TEST_REQUIRE(mark(2, 6).has_value());
+    const row_exception marked{offsetof(account_row, mark), 4};
+    const std::array keys{key_of(1), key_of(2), key_of(3)};
+    const auto where = locate(bank.where, bank.in.accounts, bank.row_of(2).value());
+    BOOST_TEST_REQUIRE(
+        bank.self
+            .write([&](transaction& tx) -> result<> {
+                std::array<std::byte*, 3> copies{};
+                PERDURE_TRY(edit_keys(tx, bank.in.accounts, keys, copies, marked));
+                if (copies[0] == nullptr || copies[2] == nullptr) return errc::garbled;
+                if (copies[1] != nullptr) return errc::garbled;
+                if (tx.edited(where) != nullptr) return errc::garbled;
+                // Other bits make no exception.
+                PERDURE_TRY(edit_keys(tx, bank.in.accounts, keys, copies, {marked.offset, 1}));
+                return copies[1] == nullptr ? result<>(errc::garbled) : result<>();
+            })
+            .has_value());
+}
+
 }  // namespace
