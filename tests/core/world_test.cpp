@@ -8,6 +8,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <fstream>
+#include <perdure/io/opening.hpp>
 #include <perdure/shm/region_format.hpp>
 #include <perdure/tests/core/scene.hpp>
 #include <random>
@@ -308,6 +309,44 @@ BOOST_AUTO_TEST_CASE(a_full_tmpfs_is_an_error_and_never_a_signal) {
         BOOST_TEST(in.verify(by).sound);
     }
     ::umount2(small.c_str(), MNT_DETACH);
+}
+
+BOOST_AUTO_TEST_CASE(a_world_of_an_earlier_build_gets_the_tables_it_lacks) {
+    scene donor;
+    scene where;
+    auto model = donor.open();
+    const auto numbers = model.books().numbers();
+    io::kernel_calls calls;
+    io::file_system files(calls);
+    io::opening_options how;
+    const auto options = where.options();
+    how.region_directory = options.region_directory;
+    how.region.capacity_bytes = options.capacity_bytes;
+    how.region.ring_bytes = options.ring_bytes;
+    how.region.undo_bytes = options.undo_bytes;
+    how.region.slot_count = options.slot_count;
+    io::opening_report report;
+    {
+        const auto old = io::open_world(files, where.directory(), how, report, [&](auto& fresh) {
+            auto by = session::join(fresh, nullptr).value();
+            by.write([&](tx& now) -> result<> {
+                  for (const auto table : {numbers.accounts, numbers.assets}) {
+                      const auto shape = shm::read_schema(model.region(), table).value();
+                      PERDURE_TRY(shm::create_table(now, shape));
+                  }
+                  return {};
+              }).value();
+        });
+    }
+    auto reading = options;
+    reading.mode = shm::access::read_only;
+    BOOST_TEST((refusal(where.directory(), reading) == errc::unknown_table));
+    auto in = where.open();
+    auto by = in.join();
+    found(in, by, 4, 1000);
+    BOOST_TEST(pay(in, by, 0, 1, 10).has_value());
+    BOOST_TEST(in.verify(by).sound);
+    BOOST_TEST(!refusal(where.directory(), reading));
 }
 
 }  // namespace
