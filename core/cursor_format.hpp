@@ -4,7 +4,7 @@
 //
 // Invariants  X1 the results of a projection are those of the events up to `lsn`, in every commit.
 //             X2 a row's state is one of cursor_state; 0 is none.
-// Format      docs/formats/events.md#cursors
+// Format      docs/formats/projections.md#cursors
 #pragma once
 
 #include <array>

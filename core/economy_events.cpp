@@ -7,13 +7,10 @@
 namespace perdure {
 namespace {
 
-event_declaration asset_created() {
-    using event = asset_created_v1;
-    return declaration_of<event>("asset_created", event_type::asset_created, 1)
-        .field("code", &event::code)
-        .field("asset", &event::asset, event_unit::asset)
-        .field("scale", &event::scale)
-        .field("authority", &event::authority)
+template <class Event>
+declaration_of<Event> asset_created(std::uint16_t version) {
+    return declaration_of<Event>("asset_created", event_type::asset_created, version)
+        .described()
         .sets("assets", "code", {{"asset"}}, "code")
         .sets("assets", "asset", {{"asset"}}, "asset")
         .sets("assets", "scale", {{"asset"}}, "scale")
@@ -21,53 +18,141 @@ event_declaration asset_created() {
 }
 
 event_declaration account_opened() {
-    using event = account_opened_v1;
-    return declaration_of<event>("account_opened", event_type::account_opened, 1)
-        .field("account", &event::account)
-        .field("kind", &event::kind)
+    return declaration_of<account_opened_v1>("account_opened", event_type::account_opened, 1)
+        .described()
         .sets("accounts", "kind", {{"account"}}, "kind");
 }
 
-event_declaration transferred() {
-    using event = transferred_v1;
-    return declaration_of<event>("transferred", event_type::transferred, 1)
-        .field("source", &event::source)
-        .field("target", &event::target)
-        .field("amount", &event::amount)
-        .field("asset", &event::asset, event_unit::asset)
-        .field("reason", &event::reason)
-        .field("reference", &event::reference)
+template <class Event>
+event_declaration transferred(std::uint16_t version) {
+    return declaration_of<Event>("transferred", event_type::transferred, version)
+        .described()
         .subtracts("balances", "available", {{"source"}, {"asset", 12}}, "amount")
         .adds("balances", "available", {{"target"}, {"asset", 12}}, "amount");
 }
 
-declaration_of<supply_moved_v1> supply_moved(const char* name, event_type type) {
-    using event = supply_moved_v1;
-    return declaration_of<event>(name, type, 1)
-        .field("account", &event::account)
-        .field("amount", &event::amount)
-        .field("asset", &event::asset, event_unit::asset)
-        .field("reason", &event::reason);
-}
-
-event_declaration minted() {
-    return supply_moved("minted", event_type::minted)
+template <class Event>
+declaration_of<Event> minted(std::uint16_t version) {
+    return declaration_of<Event>("minted", event_type::minted, version)
+        .described()
         .adds("balances", "available", {{"account"}, {"asset", 12}}, "amount")
         .adds("assets", "supply", {{"asset"}}, "amount")
         .adds("assets", "minted", {{"asset"}}, "amount");
 }
 
-event_declaration burned() {
-    return supply_moved("burned", event_type::burned)
+template <class Event>
+declaration_of<Event> burned(std::uint16_t version) {
+    return declaration_of<Event>("burned", event_type::burned, version)
+        .described()
         .subtracts("balances", "available", {{"account"}, {"asset", 12}}, "amount")
         .subtracts("assets", "supply", {{"asset"}}, "amount")
         .adds("assets", "burned", {{"asset"}}, "amount");
 }
 
+event_declaration held() {
+    return declaration_of<hold_moved_v1>("held", event_type::held, 1)
+        .described()
+        .subtracts("balances", "available", {{"account"}, {"asset", 12}}, "amount")
+        .adds("balances", "held", {{"account"}, {"asset", 12}}, "amount")
+        .sets("holds", "account", {{"hold"}}, "account")
+        .sets("holds", "asset", {{"hold"}}, "asset")
+        .sets("holds", "amount", {{"hold"}}, "left");
+}
+
+event_declaration released() {
+    return declaration_of<hold_moved_v1>("released", event_type::released, 1)
+        .described()
+        .adds("balances", "available", {{"account"}, {"asset", 12}}, "amount")
+        .subtracts("balances", "held", {{"account"}, {"asset", 12}}, "amount")
+        .subtracts("holds", "amount", {{"hold"}}, "amount");
+}
+
+event_declaration captured() {
+    return declaration_of<hold_moved_v1>("captured", event_type::captured, 1)
+        .described()
+        .subtracts("balances", "held", {{"account"}, {"asset", 12}}, "amount")
+        .adds("balances", "available", {{"target"}, {"asset", 12}}, "amount")
+        .subtracts("holds", "amount", {{"hold"}}, "amount");
+}
+
+event_declaration posted() {
+    return declaration_of<posted_v1>("posted", event_type::posted, 1)
+        .described()
+        .adds("balances", "available", {{"account"}, {"asset", 12}}, "amount");
+}
+
+event_declaration faucet_opened() {
+    return declaration_of<faucet_set_v1>("faucet_opened", event_type::faucet_opened, 1)
+        .described()
+        .sets("faucets", "name", {{"faucet"}}, "name")
+        .sets("faucets", "asset", {{"faucet"}}, "asset")
+        .sets("faucets", "kind", {{"faucet"}}, "kind")
+        .sets("faucets", "authority", {{"faucet"}}, "authority")
+        .sets("faucets", "budget", {{"faucet"}}, "budget");
+}
+
+event_declaration item_created() {
+    return declaration_of<item_moved_v1>("item_created", event_type::item_created, 1)
+        .described()
+        .sets("items", "owner", {{"serial"}, {"asset", 8}}, "target")
+        .sets("items", "serial", {{"serial"}, {"asset", 8}}, "serial")
+        .sets("items", "asset", {{"serial"}, {"asset", 8}}, "asset")
+        .increments("balances", "available", {{"target"}, {"asset", 12}})
+        .increments("assets", "supply", {{"asset"}})
+        .increments("assets", "minted", {{"asset"}})
+        .increments("faucets", "used", {{"faucet"}});
+}
+
+event_declaration item_moved() {
+    return declaration_of<item_moved_v1>("item_moved", event_type::item_moved, 1)
+        .described()
+        .decrements("balances", "available", {{"source"}, {"asset", 12}})
+        .increments("balances", "available", {{"target"}, {"asset", 12}});
+}
+
+event_declaration item_destroyed() {
+    return declaration_of<item_moved_v1>("item_destroyed", event_type::item_destroyed, 1)
+        .described()
+        .decrements("balances", "available", {{"source"}, {"asset", 12}})
+        .decrements("assets", "supply", {{"asset"}})
+        .increments("assets", "burned", {{"asset"}})
+        .increments("faucets", "used", {{"faucet"}});
+}
+
+/// Events that change what rows say of themselves; no column gains by them.
+template <class Event>
+event_declaration plain(const char* name, event_type type) {
+    return declaration_of<Event>(name, type, 1).described();
+}
+
 }  // namespace
 
 std::vector<event_declaration> economy_events() {
-    return {asset_created(), account_opened(), transferred(), minted(), burned()};
+    using type = event_type;
+    return {
+        asset_created<asset_created_v1>(1),
+        asset_created<asset_created_v2>(2),
+        account_opened(),
+        transferred<transferred_v1>(1),
+        transferred<transferred_v2>(2),
+        minted<supply_moved_v1>(1),
+        minted<supply_moved_v2>(2).adds("faucets", "used", {{"faucet"}}, "amount"),
+        burned<supply_moved_v1>(1),
+        burned<supply_moved_v2>(2).adds("faucets", "used", {{"faucet"}}, "amount"),
+        held(),
+        released(),
+        captured(),
+        posted(),
+        faucet_opened(),
+        plain<faucet_set_v1>("budget_set", type::budget_set),
+        item_created(),
+        item_moved(),
+        item_destroyed(),
+        plain<freeze_set_v1>("account_frozen", type::account_frozen),
+        plain<freeze_set_v1>("account_unfrozen", type::account_unfrozen),
+        plain<shards_set_v1>("balance_sharded", type::balance_sharded),
+        plain<shards_set_v1>("balance_unsharded", type::balance_unsharded),
+    };
 }
 
 }  // namespace perdure

@@ -165,9 +165,14 @@ result<> event_catalogue::predict(const shm::event_view& event,
         const auto& effect = known->effects[i];
         if (effect.kind == effect_kind::sets || places[i].table == 0) continue;
         const auto key = PERDURE_TRY(known->key_of(effect, event));
-        const auto value = PERDURE_TRY(known->word_of(known->fields[effect.field], event));
-        into.push_back({places[i].table, places[i].word, key,
-                        effect.kind == effect_kind::adds ? value : 0 - value});
+        if (key == shm::transaction_key{}) continue;  // Names no row: e.g. no faucet was used.
+        const bool counts =
+            effect.kind == effect_kind::increments || effect.kind == effect_kind::decrements;
+        const std::uint64_t value =
+            counts ? 1 : PERDURE_TRY(known->word_of(known->fields[effect.field], event));
+        const bool gains =
+            effect.kind == effect_kind::adds || effect.kind == effect_kind::increments;
+        into.push_back({places[i].table, places[i].word, key, gains ? value : 0 - value});
     }
     return {};
 }

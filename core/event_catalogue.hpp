@@ -8,7 +8,7 @@
 //             ever appended.
 // Death       Declared in ordinary transactions.
 // Threads     A value; may be shared by threads that only read it.
-// Format      event_type_format.hpp, docs/formats/events.md
+// Format      event_type_format.hpp, docs/formats/projections.md
 #pragma once
 
 #include <perdure/core/event_declaration.hpp>

@@ -63,11 +63,12 @@ result<> event_declaration::validate() const noexcept {
     for (const auto& each : effects) {
         const bool sound = fits(each.table, sizes.effects[0].table) &&
                            fits(each.column, sizes.effects[0].column) &&
-                           each.kind >= effect_kind::adds && each.kind <= effect_kind::sets &&
+                           each.kind >= effect_kind::adds && each.kind <= effect_kind::decrements &&
                            each.field < fields.size() && !each.key.empty() &&
                            each.key.size() <= effect_key_parts_max;
         if (!sound) return errc::bad_schema;
-        if (each.kind != effect_kind::sets && fields[each.field].bytes != 8) {
+        const bool is_sum = each.kind == effect_kind::adds || each.kind == effect_kind::subtracts;
+        if (is_sum && fields[each.field].bytes != 8) {
             return errc::bad_schema;
         }
         for (const auto& part : each.key) {

@@ -7,6 +7,8 @@
 // Format      event_type_format.hpp
 #pragma once
 
+#include <boost/describe.hpp>
+#include <boost/mp11.hpp>
 #include <initializer_list>
 #include <perdure/core/event_format.hpp>
 #include <perdure/core/event_type_format.hpp>
@@ -92,6 +94,21 @@ class declaration_of {
         return *this;
     }
 
+    /// All described members (BOOST_DESCRIBE_STRUCT) as fields; a u32 that is called asset is one,
+    /// and a name that ends in wall_ns says what it counts.
+    declaration_of& described() {
+        using members = boost::describe::describe_members<Event, boost::describe::mod_public>;
+        boost::mp11::mp_for_each<members>([&](auto member) {
+            using type = std::remove_cvref_t<decltype(std::declval<Event&>().*member.pointer)>;
+            const std::string_view name = member.name;
+            const auto unit = name == "asset"             ? event_unit::asset
+                              : name.ends_with("wall_ns") ? event_unit::wall_ns
+                                                          : unit_of<type>();
+            field(std::string(name), member.pointer, unit);
+        });
+        return *this;
+    }
+
     /// A part of a key: this field's bytes from byte `at` of the key on.
     struct part {
         const char* field;
@@ -109,6 +126,16 @@ class declaration_of {
     declaration_of& sets(const char* table, const char* column, std::initializer_list<part> key,
                          const char* field) {
         return effect({table, column, {}, effect_kind::sets, 0}, key, field);
+    }
+
+    /// The column of the row with that key counts one more or one less.
+    declaration_of& increments(const char* table, const char* column,
+                               std::initializer_list<part> key) {
+        return effect({table, column, {}, effect_kind::increments, 0}, key, nullptr);
+    }
+    declaration_of& decrements(const char* table, const char* column,
+                               std::initializer_list<part> key) {
+        return effect({table, column, {}, effect_kind::decrements, 0}, key, nullptr);
     }
 
     operator event_declaration() const {  // NOLINT(google-explicit-constructor): the last step
@@ -135,7 +162,7 @@ class declaration_of {
     declaration_of& effect(event_effect effect, std::initializer_list<part> key,
                            const char* field) {
         for (const part& each : key) effect.key.push_back({made_.field_named(each.field), each.at});
-        effect.field = made_.field_named(field);
+        if (field != nullptr) effect.field = made_.field_named(field);
         made_.effects.push_back(std::move(effect));
         return *this;
     }

@@ -6,7 +6,7 @@
 // Invariants  Y1 a row never changes once it is there: another form is another version.  Y2 the
 //             fields lie in the payload, ascend and do not overlap.  Y3 an effect names fields by
 //             their place in the list.  Y4 what counts do not reach is zero.
-// Format      docs/formats/events.md#event_types
+// Format      docs/formats/projections.md#event_types
 #pragma once
 
 #include <array>
@@ -29,9 +29,11 @@ enum class event_unit : std::uint16_t {
 };
 
 enum class effect_kind : std::uint16_t {
-    adds = 1,       ///< The column gains the field's value.
-    subtracts = 2,  ///< It loses it.
-    sets = 3,       ///< It becomes it.
+    adds = 1,        ///< The column gains the field's value.
+    subtracts = 2,   ///< It loses it.
+    sets = 3,        ///< It becomes it.
+    increments = 4,  ///< It gains one; no field is looked at.
+    decrements = 5,
 };
 
 struct stored_event_field {

@@ -13,7 +13,7 @@
 // Invariants  Q1 a step without a matching event commits nothing, unless the cursor has fallen
 //                cursor_lag_max records behind: or a projection would follow its own commits.
 //             Q2 nobody else writes the tables of a projection.
-// Format      cursor_format.hpp, docs/formats/events.md#cursors
+// Format      cursor_format.hpp, docs/formats/projections.md#cursors
 #pragma once
 
 #include <functional>
