@@ -144,6 +144,10 @@ entry describe(errc code) noexcept {
         case errc::broken_chain:
             return {"broken_chain",
                     "The row's history and its present values disagree; run `perdure verify`."};
+        case errc::bad_query:
+            return {"bad_query",
+                    "A word of the question cannot be read or names no field; mend the one it "
+                    "names."};
     }
     return {"unknown", "Not an error code of this build."};
 }

@@ -78,6 +78,8 @@ enum class errc : std::uint16_t {
     unknown_event = 130,     ///< No event of that name or number is declared in this world.
     cursor_elsewhere = 131,  ///< The projection's cursor is not where this consumer left it.
     broken_chain = 132,      ///< A row's history does not lead back to its beginning.
+    // Questions.
+    bad_query = 150,  ///< A condition, order or field that cannot be read or is not there.
 };
 
 /// The category behind errc, so that a boost::system::error_code can carry one.

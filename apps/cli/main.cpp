@@ -10,6 +10,7 @@
 #include <perdure/apps/cli/command.hpp>
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/history.hpp>
+#include <perdure/apps/cli/reading.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -26,6 +27,7 @@ struct command_line {
     part_order part;
     std::function<int()> chosen;
     history_session history{where, chosen};
+    reading_session reading{where, chosen};
 
     command_line() {
         app.name("perdure");
@@ -34,6 +36,7 @@ struct command_line {
         app.footer(exit_codes);
         add_world_commands();
         add_history(app, history);
+        add_reading(app, reading);
         add_import();
         add_demo();
         add_parts();
@@ -173,7 +176,9 @@ int run(int argc, char** argv) {
         return line.chosen();
     } catch (const failure& why) {
         report(why, json);
-        if (why.reason() == errc::bad_setting) return exit_usage;
+        if (why.reason() == errc::bad_setting || why.reason() == errc::bad_query) {
+            return exit_usage;
+        }
         const std::string& directory =
             line.where.directory.empty() ? line.import.where.directory : line.where.directory;
         return is_damage(why, directory) ? exit_damage : exit_refused;

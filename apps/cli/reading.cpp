@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <perdure/apps/cli/reading.hpp>
+
+#include <CLI/CLI.hpp>
+
+namespace perdure::apps {
+namespace {
+
+CLI::App* add(CLI::App& above, const std::string& name, const std::string& what,
+              const std::string& example) {
+    CLI::App* made = above.add_subcommand(name, what);
+    made->footer("Example:\n  " + example + "\n\n" + above.get_footer());
+    return made;
+}
+
+void add_world(CLI::App* command, world_choice& where, bool required = true) {
+    auto* world = command->add_option("WORLD", where.directory, "The world's directory");
+    if (required) world->required();
+    command
+        ->add_option("--set", where.assignments,
+                     "Overrides world.toml: section.key=value; may be given again")
+        ->type_name("KEY=VALUE")
+        ->take_all()
+        ->expected(1);
+    command->add_flag("--json", where.json, "Prints one JSON object");
+}
+
+void add_query(CLI::App& app, reading_session& to) {
+    CLI::App* made = add(app, "query", "Lists tables, or shows rows of one, while the world runs",
+                         "perdure query ./bazaar balances --where 'available >= 100000' "
+                         "\\\n      --order available:desc --limit 10");
+    auto& order = to.orders.query;
+    add_world(made, to.where);
+    made->add_option("TABLE", order.table, "Left out: lists the tables");
+    made->add_option("--where", order.condition,
+                     "FIELD = != < <= > >= ^= CONSTANT, joined by and; row and lsn are fields too");
+    made->add_option("--order", order.order, "FIELD, or FIELD:desc");
+    made->add_option("--limit", order.limit, "At most so many rows; 0: all")->capture_default_str();
+    made->add_option("--fields", order.fields, "Which fields: a,b");
+    made->callback([&to] {
+        to.chosen = [&to] {
+            to.orders.query.where = to.where;
+            return query(to.orders.query);
+        };
+    });
+}
+
+void add_export(CLI::App& app, reading_session& to) {
+    CLI::App* made = add(app, "export", "Writes tables as JSON, JSON lines or CSV",
+                         "perdure export ./bazaar accounts --format csv --to accounts.csv");
+    auto& order = to.orders.export_to;
+    add_world(made, to.where);
+    made->add_option("TABLE", order.tables, "Which tables; none: all");
+    made->add_option("--format", order.format, "json, jsonl or csv")
+        ->check(CLI::IsMember({"json", "jsonl", "csv"}))
+        ->capture_default_str();
+    made->add_option("--to", order.to,
+                     "A file, which appears when it is whole; none: standard output");
+    made->callback([&to] {
+        to.chosen = [&to] {
+            to.orders.export_to.where = to.where;
+            return export_tables(to.orders.export_to);
+        };
+    });
+}
+
+}  // namespace
+
+void add_reading(CLI::App& app, reading_session& to) {
+    add_query(app, to);
+    add_export(app, to);
+}
+
+}  // namespace perdure::apps

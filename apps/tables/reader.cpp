@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <perdure/apps/tables/reader.hpp>
+
+#include <cstring>
+
+#include <perdure/apps/cli/configuration.hpp>
+#include <perdure/io/opening.hpp>
+#include <perdure/shm/ring.hpp>
+
+namespace perdure::apps {
+namespace {
+
+// A transaction holds its rows for microseconds: who has them longer is stopped, or dead.
+constexpr std::uint64_t patience_ns = 500'000'000;
+constexpr std::chrono::microseconds rest{50};
+
+const shm::row_header& header_of(const stored_row& row) noexcept {
+    return *reinterpret_cast<const shm::row_header*>(row.bytes.data());
+}
+
+}  // namespace
+
+std::unique_ptr<shm::region> world_reader::attach(shm::access mode) {
+    const world_options options = options_from(read_config(where_));
+    io::opening_options how;
+    how.region_directory = options.region_directory;
+    how.boot = options.boot_id;
+    how.may_rebuild = false;
+    how.mode = mode;
+    io::kernel_calls calls;
+    io::file_system files(calls);
+    io::opening_report report;
+    return io::open_world(files, where_.directory, how, report, [](shm::region&) {});
+}
+
+world_reader::world_reader(const world_choice& where)
+    : where_(where), region_(attach(shm::access::read_only)), view_(*region_) {}
+
+std::uint64_t world_reader::last_lsn() const noexcept { return shm::next_lsn(*region_) - 1; }
+
+/// Asks again while somebody changes what is looked at, and names who does when it takes too long.
+template <class Look>
+auto world_reader::patiently(const std::string& thing, Look&& look) {
+    auto& waits = region_->waits();
+    for (std::uint64_t from = 0;;) {
+        view_.clear();
+        auto seen = look();
+        if (seen || seen.error() != errc::conflict) return seen;
+        const std::uint64_t now = waits.now_ns();
+        if (from == 0) from = now;
+        if (now - from > patience_ns) {
+            if (!try_repair()) refuse_held(thing);
+            from = now;
+        }
+        const std::uint32_t nobody_wakes = 0;
+        waits.wait(nobody_wakes, 0, rest);
+    }
+}
+
+/// Attaching for writing sweeps away what the dead have left; once is enough, or it is no dead one.
+bool world_reader::try_repair() noexcept {
+    if (std::exchange(repaired_, true)) return false;
+    try {
+        const auto writing = attach(shm::access::read_write);
+        shm::sweep(*writing);
+        return true;
+    } catch (const failure&) {
+        return false;  // This user may only read.
+    }
+}
+
+void world_reader::refuse_held(const std::string& thing) {
+    std::string holders;
+    for (std::uint32_t i = 0; i < region_->geometry().slot_count; ++i) {
+        const auto& slot = region_->slot(i);
+        if (shm::load(slot.active) == 0) continue;
+        holders += (holders.empty() ? "" : ", ") + std::string("process ") +
+                   std::to_string(shm::load(slot.pid)) + " in slot " + std::to_string(i);
+    }
+    throw failure(errc::busy,
+                  thing + " stays in somebody's transaction" +
+                      (holders.empty() ? "" : "; in one are: " + holders),
+                  "let a stopped process go on, or end it; `perdure status` by a user who may "
+                  "write repairs what a dead one has left");
+}
+
+std::vector<stored_table> world_reader::tables() {
+    std::vector<stored_table> out;
+    for (std::uint32_t i = shm::first_user_table; i < shm::table_count; ++i) {
+        auto shape =
+            patiently("schema " + std::to_string(i), [&] { return shm::read_schema(*region_, i); });
+        if (!shape && shape.error() == errc::unknown_table) continue;
+        if (!shape) {
+            throw failure(shape.error(), "table " + std::to_string(i) + ": its schema is broken",
+                          "run `perdure verify` on this world");
+        }
+        if ((shape->flags & shm::derived) == 0) out.push_back({i, std::move(*shape)});
+    }
+    return out;
+}
+
+stored_table world_reader::table_named(std::string_view name) {
+    auto all = tables();
+    std::vector<std::string_view> names;
+    std::string there;
+    for (auto& each : all) {
+        if (each.shape.name == name) return std::move(each);
+        names.push_back(each.shape.name);
+        there += (there.empty() ? "" : ", ") + each.shape.name;
+    }
+    const auto near = io::nearest(name, names);
+    throw failure(
+        errc::unknown_table,
+        "world " + where_.directory + ": no table is called \"" + std::string(name) + '"',
+        (near.empty() ? "" : "did you mean " + std::string(near) + "? ") + "There are: " + there);
+}
+
+std::uint64_t world_reader::row_end(const stored_table& of) const noexcept {
+    return shm::load(region_->descriptor(of.number).row_high);
+}
+
+bool world_reader::read(const stored_table& of, std::uint64_t row, stored_row& into) {
+    const std::uint64_t at = view_.locate(of.number, row);
+    if (at == 0) return false;
+    into.row = row;
+    into.bytes.resize(of.shape.row_bytes);
+    const auto copied = patiently("table " + of.shape.name + ", row " + std::to_string(row), [&] {
+        return view_.get_words(at, of.shape.row_bytes, shm::stripe_of(of.number, row),
+                               into.bytes.data());
+    });
+    if (!copied) {
+        throw failure(copied.error(),
+                      "table " + of.shape.name + ", row " + std::to_string(row) + ": " +
+                          std::string(name(copied.error())),
+                      std::string(remedy(copied.error())));
+    }
+    return header_of(into).live == 1;
+}
+
+bool world_reader::find(const stored_table& of, const shm::row_key& key, stored_row& into) {
+    for (int turn = 0; turn < 8; ++turn) {
+        const auto row = patiently("table " + of.shape.name,
+                                   [&] { return shm::find_row(view_, of.number, key); });
+        if (!row && row.error() == errc::not_found) return false;
+        if (!row) {
+            throw failure(row.error(), "table " + of.shape.name + ": its index cannot be read",
+                          std::string(remedy(row.error())));
+        }
+        // Freed between the two looks, perhaps taken for another key: look again.
+        if (read(of, *row, into) &&
+            std::memcmp(into.bytes.data() + of.shape.key_at, &key, sizeof key) == 0) {
+            return true;
+        }
+    }
+    refuse_held("table " + of.shape.name + ", the row with that key");
+}
+
+}  // namespace perdure::apps
