@@ -26,6 +26,8 @@ io::opening_options opening_for(const world_options& options) {
     out.region.undo_bytes = options.undo_bytes;
     out.region.slot_count = options.slot_count;
     out.region.group = options.group;
+    out.region.group_may = options.group_may;
+    out.patience = options.patience;
     return out;
 }
 
@@ -67,6 +69,7 @@ world_options options_from(const io::config& config) {
     options.keys_kept = config.number("ledger.keys_kept");
     const std::string& group = config.text("access.group");
     if (!group.empty()) options.group = io::group_named(group);
+    if (config.text("access.rights") == "read") options.group_may = shm::access::read_only;
     return options;
 }
 
@@ -151,6 +154,8 @@ const event_catalogue& world::events() const noexcept { return parts_->tables->e
 
 void world::warm() const noexcept { parts_->region->warm(); }
 
+shm::drain& world::drain() const noexcept { return *parts_->keeper; }
+
 const ledger& world::books() const noexcept { return parts_->tables->books; }
 
 const opening& world::opened() const noexcept { return parts_->how; }
@@ -189,9 +194,8 @@ condition world::status() const {
     return out;
 }
 
-verdict world::verify(session& by) {
+verdict world::verify(session& by, shm::deadline until) {
     auto& where = *parts_->region;
-    const auto until = shm::deadline::in(std::chrono::seconds(30));
     if (const auto closed = shm::close_gate(by.self(), until); !closed) {
         refuse(parts_->directory, "no quiet moment to look at it", closed.error());
     }

@@ -11,6 +11,7 @@
 //             own.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -44,10 +45,13 @@ struct world_options {
     std::uint64_t undo_bytes = 128ULL << 10;
     std::uint32_t slot_count = 64;
     std::uint64_t segment_bytes = 64ULL << 20;
-    std::uint64_t keys_kept = 10'000'000;  ///< Commits an idempotency key is known for.
-    std::optional<std::uint32_t> group;    ///< access.group: a group that may attach.
-    std::string boot_id;                   ///< Empty: the kernel's. Another one is another boot.
-    bool may_recover = true;               ///< False: only attach to a region that is there.
+    std::uint64_t keys_kept = 10'000'000;             ///< Commits an idempotency key is known for.
+    std::optional<std::uint32_t> group;               ///< access.group: a group that may attach.
+    shm::access group_may = shm::access::read_write;  ///< access.rights: what for.
+    std::string boot_id;  ///< Empty: the kernel's. Another one is another boot.
+    /// How long open() waits for a process that recovers the world, or keeps it without its region.
+    std::chrono::milliseconds patience = std::chrono::minutes(1);
+    bool may_recover = true;  ///< False: only attach to a region that is there.
     shm::access mode = shm::access::read_write;
     io::kernel_calls* calls = nullptr;  ///< How files are reached; nullptr: Linux itself.
 };
@@ -132,6 +136,9 @@ class world {
 
     /// What events are declared; empty in a world that was made before there were any.
     [[nodiscard]] const event_catalogue& events() const noexcept;
+    /// What empties the ring where nobody keeps the world: for waits that no session makes
+    /// (io/async_wait.hpp). Lives as long as the world.
+    [[nodiscard]] shm::drain& drain() const noexcept;
 
     /// Touches the region's memory once, so that no transaction meets a page fault.
     void warm() const noexcept;
@@ -142,8 +149,9 @@ class world {
     [[nodiscard]] shm::region& region() const noexcept;
     [[nodiscard]] const std::string& directory() const noexcept;
 
-    /// Reads everything behind the gate and checks it. Throws failure when it cannot.
-    verdict verify(session& by);
+    /// Reads everything behind the gate and checks it; waits for the gate until the deadline.
+    /// Throws failure when it cannot: stalled, no_memory, io_error.
+    verdict verify(session& by, shm::deadline until = shm::deadline::in(std::chrono::seconds(30)));
 
     /// The keeper's work until `stop` says true, asked at least ten times a second: drains, syncs,
     /// sweeps. Waits for the lease first (a standby). Throws failure: durability_lost, lease_lost,

@@ -39,6 +39,8 @@ constexpr std::array all_settings{
             "For how many commits an idempotency key is known. Keys of an import: for ever."},
     setting{"access.group", setting_kind::text, "", 0, 0, 0, "",
             "A group, by name or number, whose members may attach. Empty: the owner alone."},
+    setting{"access.rights", setting_kind::choice, "write", 0, 0, 0, "read|write",
+            "What the group may do: read looks (query, export, top), write trades."},
     setting{"log.level", setting_kind::choice, "info", 0, 0, 0, "trace|debug|info|warn|error|off",
             "The least that is told."},
     setting{"log.file", setting_kind::file_name, "", 0, 0, 0, "",

@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -12,12 +13,12 @@
 #include <perdure/io/opening.hpp>
 #include <perdure/io/rebuild.hpp>
 #include <random>
+#include <thread>
 
 namespace perdure::io {
 namespace {
 
-constexpr int lease_tries = 1200;  // One minute: a rebuild by another process.
-constexpr useconds_t lease_pause_us = 50'000;
+constexpr std::chrono::milliseconds lease_pause{50};
 
 [[noreturn]] void refuse(const file_system& files, const std::string& directory, errc reason,
                          const std::optional<finding>& found) {
@@ -134,6 +135,28 @@ attempt try_attach(const std::string& path, const shm::region_identity& identity
     }
 }
 
+/// Lets a group into the world's directory as far as attaching takes it: the MANIFEST, world.toml
+/// and the link to the region may be read; the journal may not.
+void share_directory(const std::string& directory, std::uint32_t group) {
+    const auto share = [&](const std::string& path, mode_t rights) {
+        struct stat facts {};
+        if (::stat(path.c_str(), &facts) != 0) return;  // world.toml may be missing.
+        const bool owned = facts.st_uid == ::geteuid() || ::geteuid() == 0;
+        if (facts.st_gid == group && (facts.st_mode & rights) == rights) return;
+        if (owned && ::chown(path.c_str(), static_cast<uid_t>(-1), group) == 0 &&
+            ::chmod(path.c_str(), (facts.st_mode & 07700) | rights) == 0) {
+            return;
+        }
+        throw failure(errc::io_error,
+                      path + ": cannot be shared with group " + std::to_string(group) + ": " +
+                          std::strerror(errno),
+                      "be a member of access.group, or let the owner open the world first");
+    };
+    share(directory, 0050);
+    share(manifest_path(directory), 0040);
+    share(directory + "/world.toml", 0040);
+}
+
 class opener {
   public:
     opener(file_system& files, const std::string& directory, const opening_options& options,
@@ -142,7 +165,7 @@ class opener {
 
     std::unique_ptr<shm::region> open(const region_dressing& dress) {
         read_identity();
-        for (int turn = 0;; ++turn) {
+        for (auto waited = lease_pause * 0;; waited += lease_pause) {
             auto found = try_attach(path(), identity_, options_.mode);
             if (found.attached) return std::move(found.attached);
             if (!options_.may_rebuild || options_.mode == shm::access::read_only) {
@@ -159,13 +182,13 @@ class opener {
                 return rebuild(dress);
             }
             if (taken.error() != errc::lease_held) refuse(files_, directory_, taken.error(), {});
-            if (turn == lease_tries) {
+            if (waited >= options_.patience) {
                 throw failure(errc::lease_held,
                               "world " + directory_ +
                                   ": its region is gone, and a process that has it still keeps it",
                               "stop that process; then open the world again");
             }
-            ::usleep(lease_pause_us);
+            std::this_thread::sleep_for(std::min(lease_pause, options_.patience));
         }
     }
 
@@ -189,6 +212,7 @@ class opener {
         fresh.world = identity_.world;
         fresh.boot = identity_.boot;
         fresh.incarnation = fresh.generation = promised->incarnation() + 1;
+        if (fresh.group) share_directory(directory_, *fresh.group);
         const std::string target = choose_directory(directory_, options_, report_) + "/" + name_;
         const std::string nameless = target + ".new";
         auto made = fresh_region(nameless, fresh);

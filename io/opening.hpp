@@ -15,6 +15,7 @@
 //             name.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <perdure/io/journal_reader.hpp>
@@ -26,6 +27,8 @@ namespace perdure::io {
 struct opening_options {
     std::string region_directory;  ///< Empty: /dev/shm, or the world's own where that is too small.
     std::string boot;              ///< Empty: the kernel's boot id.
+    /// How long to wait for a process that rebuilds the region, or keeps the world without one.
+    std::chrono::milliseconds patience = std::chrono::minutes(1);
     bool may_rebuild = true;
     shm::access mode = shm::access::read_write;
     shm::region_options region;  ///< World, boot and numbers are filled in here.

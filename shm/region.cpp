@@ -226,7 +226,8 @@ region region::create(const std::string& path, const region_options& options) {
     const region_geometry planned = plan(options);
     region made;
     made.path_ = path;
-    const mode_t rights = options.group ? 0660 : 0600;
+    const mode_t for_group = options.group_may == access::read_write ? 0060 : 0040;
+    const mode_t rights = options.group ? 0600 | for_group : 0600;
     made.file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, rights);
     if (made.file_ < 0) refuse_errno(path, "open", errno);
     const std::uint64_t committed =

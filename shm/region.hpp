@@ -28,6 +28,8 @@ namespace perdure::shm {
 /// A signature over name, offset and size of every mapped field: other builds' regions are refused.
 std::uint64_t layout_signature() noexcept;
 
+enum class access { read_write, read_only };
+
 struct region_options {
     std::uint64_t capacity_bytes = 8ULL << 30;  ///< Address space; memory is taken as it is used.
     std::uint64_t ring_bytes = 32ULL << 20;     ///< A power of two.
@@ -39,6 +41,7 @@ struct region_options {
     std::uint64_t incarnation = 1;
     std::uint64_t first_lsn = 1;         ///< LSN of the first record this region will take.
     std::optional<std::uint32_t> group;  ///< Group that may attach; nobody else by default.
+    access group_may = access::read_write;
 };
 
 /// What an attacher expects; a mismatch is refused.
@@ -46,8 +49,6 @@ struct region_identity {
     std::array<std::uint64_t, 2> world{};
     std::array<std::uint64_t, 2> boot{};
 };
-
-enum class access { read_write, read_only };
 
 class region {
   public:

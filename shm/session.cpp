@@ -119,30 +119,30 @@ result<> session::await_ring(deadline until) {
     return {};
 }
 
-result<> session::wait_durable(const receipt& paid, deadline until) noexcept {
-    if (!where_->owned()) return errc::forked;
+result<> wait_durable(region& where, drain* hook, const receipt& paid, deadline until) noexcept {
+    if (!where.owned()) return errc::forked;
     if (paid.lsn == 0) return {};
-    if (paid.incarnation != where_->geometry().incarnation) return errc::garbled;
-    auto& mark = where_->header().durable;
-    auto& keeper = where_->header().keeper;
+    if (paid.incarnation != where.geometry().incarnation) return errc::garbled;
+    auto& mark = where.header().durable;
+    auto& keeper = where.header().keeper;
     for (bool first = true;; first = false) {
         const std::uint64_t seen = load(mark.lsn);
         if (seen >= paid.lsn) return {};
-        if (first) until = until.from(where_->waits().now_ns());
+        if (first) until = until.from(where.waits().now_ns());
         if (load(mark.failed) != 0) return errc::durability_lost;
-        if (!first && where_->waits().now_ns() >= until.at_ns) return errc::stalled;
+        if (!first && where.waits().now_ns() >= until.at_ns) return errc::stalled;
         const auto sitter = load(keeper.slot);
-        const bool kept = sitter != 0 && sitter <= where_->geometry().slot_count &&
-                          (first || try_repair(*where_, sitter - 1) == life::alive);
-        if (!kept && hook_ != nullptr) {
-            const auto helped = hook_->help(*where_);
+        const bool kept = sitter != 0 && sitter <= where.geometry().slot_count &&
+                          (first || try_repair(where, sitter - 1) == life::alive);
+        if (!kept && hook != nullptr) {
+            const auto helped = hook->help(where);
             if (helped) continue;
             if (helped.error() != errc::lease_held) return helped.error();
         }
         word(mark.sleepers).fetch_add(1);
         // After the sleeper's mark, so that a keeper that looks for sleepers finds this one.
-        ring_bell(*where_);
-        where_->waits().wait(low_half(mark.lsn), static_cast<std::uint32_t>(seen), durable_slice);
+        ring_bell(where);
+        where.waits().wait(low_half(mark.lsn), static_cast<std::uint32_t>(seen), durable_slice);
         word(mark.sleepers).fetch_sub(1);
     }
 }

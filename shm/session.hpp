@@ -25,6 +25,12 @@ class drain {
     ~drain() = default;
 };
 
+/// Waits until the receipt survives power loss; drains through `hook` (nullptr: nothing) where
+/// nobody keeps the world. Needs no slot: for whoever waits in another thread's place.
+/// Requires: the region may be written. Errors: stalled, durability_lost, garbled (another
+/// incarnation's receipt), forked.
+result<> wait_durable(region& where, drain* hook, const receipt& paid, deadline until) noexcept;
+
 class session {
   public:
     /// Errors: no_slot, read_only, forked.
@@ -42,9 +48,10 @@ class session {
     auto read(Closure&& closure, deadline until = deadline::in(std::chrono::seconds(5)))
         -> decltype(closure(std::declval<view&>()));
 
-    /// Waits until the receipt survives power loss. Errors: stalled, durability_lost, garbled
-    /// (another incarnation's receipt), forked.
-    result<> wait_durable(const receipt& paid, deadline until) noexcept;
+    /// As the function of that name.
+    result<> wait_durable(const receipt& paid, deadline until) noexcept {
+        return shm::wait_durable(*where_, hook_, paid, until);
+    }
 
     /// The row with that key will be edited soon. A hint, see foresight.
     void expect(std::uint32_t table, const row_key& key) noexcept {

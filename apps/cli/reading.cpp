@@ -64,11 +64,25 @@ void add_export(CLI::App& app, reading_session& to) {
     });
 }
 
+void add_top(CLI::App& app, reading_session& to) {
+    CLI::App* made = add(app, "top", "Shows a world's figures every second, keeper or not",
+                         "perdure top ./bazaar");
+    add_world(made, to.where);
+    made->add_flag("--once", to.orders.top.once, "Looks once, measures for a quarter of a second");
+    made->callback([&to] {
+        to.chosen = [&to] {
+            to.orders.top.where = to.where;
+            return top(to.orders.top);
+        };
+    });
+}
+
 }  // namespace
 
 void add_reading(CLI::App& app, reading_session& to) {
     add_query(app, to);
     add_export(app, to);
+    add_top(app, to);
 }
 
 }  // namespace perdure::apps

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include <perdure/apps/tables/index_walk.hpp>
+
 namespace perdure::apps {
 namespace {
 
@@ -24,18 +26,27 @@ std::optional<shm::row_key> key_named(const stored_table& of, const std::vector<
     return std::nullopt;
 }
 
-/// Where candidates come from. An ordered index becomes a third way here; one that delivers rows in
-/// the wanted order says so, and then nothing is held back to be sorted.
+/// Where candidates come from: one row by its key, an ordered index, or all of the table.
 class row_path {
   public:
     row_path(world_reader& in, const stored_table& of, const selection& wanted)
-        : in_(in), of_(of), key_(key_named(of, wanted.where)), scan_(in, of) {}
+        : in_(in), of_(of), key_(key_named(of, wanted.where)), scan_(in, of) {
+        if (key_) return;
+        if (auto plan = plan_index(in, of, wanted.where, wanted.order)) {
+            walk_.emplace(in, of, std::move(*plan));
+        }
+    }
 
-    [[nodiscard]] std::string_view name() const noexcept {
+    [[nodiscard]] std::string name() const {
+        if (walk_) return walk_->plan().name;
         return key_ ? "primary key" : "table scan";
     }
-    [[nodiscard]] bool is_ordered() const noexcept { return key_.has_value(); }  // One row at most.
+    /// Nothing has to be held back to be sorted.
+    [[nodiscard]] bool is_ordered() const noexcept {
+        return key_ || (walk_ && walk_->plan().is_ordered);  // By key: one row at most.
+    }
     bool next(stored_row& into) {
+        if (walk_) return walk_->next(into);
         if (!key_) return scan_.next(into);
         return !std::exchange(asked_, true) && in_.find(of_, *key_, into);
     }
@@ -44,6 +55,7 @@ class row_path {
     world_reader& in_;
     const stored_table& of_;
     std::optional<shm::row_key> key_;
+    std::optional<index_walk> walk_;
     table_scan scan_;
     bool asked_ = false;
 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The way to the rows that a query wants: by primary key where the condition names one whole, else
-// through the table; and the first N of them in an order.
+// The way to the rows that a query wants: by primary key where the condition names one whole, by an
+// ordered index where one fits, else through the table; and the first N of them in an order.
 //
-// Promise     Every row that satisfies the condition and is there throughout is found once.
+// Promise     Every row that satisfies the condition and stands still throughout is found once.
 // Threads     One thread.
 #pragma once
 
@@ -24,7 +24,7 @@ struct selection {
 inline constexpr std::size_t ordered_rows_max = 1'000'000;
 
 struct selection_report {
-    std::string_view path;  ///< "primary key" or "table scan".
+    std::string path;  ///< "primary key", "index on a,b" or "table scan".
     std::uint64_t rows = 0;
     bool more = false;  ///< There are more than the limit let through.
 };

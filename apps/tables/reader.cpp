@@ -12,7 +12,7 @@ namespace {
 
 // A transaction holds its rows for microseconds: who has them longer is stopped, or dead.
 constexpr std::uint64_t patience_ns = 500'000'000;
-constexpr std::chrono::microseconds rest{50};
+constexpr std::chrono::microseconds rest_slice{50};
 
 const shm::row_header& header_of(const stored_row& row) noexcept {
     return *reinterpret_cast<const shm::row_header*>(row.bytes.data());
@@ -38,23 +38,21 @@ world_reader::world_reader(const world_choice& where)
 
 std::uint64_t world_reader::last_lsn() const noexcept { return shm::next_lsn(*region_) - 1; }
 
-/// Asks again while somebody changes what is looked at, and names who does when it takes too long.
-template <class Look>
-auto world_reader::patiently(const std::string& thing, Look&& look) {
+/// A little sleep; names who is in the way when it takes too long.
+void world_reader::rest(const std::string& thing, std::uint64_t& from) {
     auto& waits = region_->waits();
-    for (std::uint64_t from = 0;;) {
-        view_.clear();
-        auto seen = look();
-        if (seen || seen.error() != errc::conflict) return seen;
-        const std::uint64_t now = waits.now_ns();
-        if (from == 0) from = now;
-        if (now - from > patience_ns) {
-            if (!try_repair()) refuse_held(thing);
-            from = now;
-        }
-        const std::uint32_t nobody_wakes = 0;
-        waits.wait(nobody_wakes, 0, rest);
+    const std::uint64_t now = waits.now_ns();
+    if (from == 0) from = now;
+    if (now - from > patience_ns) {
+        if (!try_repair()) refuse_held(thing);
+        from = now;
     }
+    const std::uint32_t nobody_wakes = 0;
+    waits.wait(nobody_wakes, 0, rest_slice);
+}
+
+void world_reader::refuse(const std::string& thing, errc reason) {
+    throw failure(reason, thing + ": " + std::string(name(reason)), std::string(remedy(reason)));
 }
 
 /// Attaching for writing sweeps away what the dead have left; once is enough, or it is no dead one.
@@ -94,7 +92,7 @@ std::vector<stored_table> world_reader::tables() {
             throw failure(shape.error(), "table " + std::to_string(i) + ": its schema is broken",
                           "run `perdure verify` on this world");
         }
-        if ((shape->flags & shm::derived) == 0) out.push_back({i, std::move(*shape)});
+        if ((shape->flags & (shm::derived | shm::heap)) == 0) out.push_back({i, std::move(*shape)});
     }
     return out;
 }
@@ -113,6 +111,14 @@ stored_table world_reader::table_named(std::string_view name) {
         errc::unknown_table,
         "world " + where_.directory + ": no table is called \"" + std::string(name) + '"',
         (near.empty() ? "" : "did you mean " + std::string(near) + "? ") + "There are: " + there);
+}
+
+shm::index_shape world_reader::index_shape(const stored_table& of, std::size_t number) {
+    const auto shape =
+        patiently("schema " + of.shape.name, [&] { return shm::read_shape(*region_, of.number); });
+    if (!shape) refuse("schema " + of.shape.name, shape.error());
+    if (number >= shape->indexes.size()) refuse("schema " + of.shape.name, errc::garbled);
+    return shape->indexes[number];
 }
 
 std::uint64_t world_reader::row_end(const stored_table& of) const noexcept {
@@ -142,10 +148,7 @@ bool world_reader::find(const stored_table& of, const shm::row_key& key, stored_
         const auto row = patiently("table " + of.shape.name,
                                    [&] { return shm::find_row(view_, of.number, key); });
         if (!row && row.error() == errc::not_found) return false;
-        if (!row) {
-            throw failure(row.error(), "table " + of.shape.name + ": its index cannot be read",
-                          std::string(remedy(row.error())));
-        }
+        if (!row) refuse("table " + of.shape.name + ": its index", row.error());
         // Freed between the two looks, perhaps taken for another key: look again.
         if (read(of, *row, into) &&
             std::memcmp(into.bytes.data() + of.shape.key_at, &key, sizeof key) == 0) {

@@ -40,13 +40,37 @@ class world_reader {
     bool read(const stored_table& of, std::uint64_t row, stored_row& into);
     /// The same by primary key. Requires: the table has one.
     bool find(const stored_table& of, const shm::row_key& key, stored_row& into);
+    /// Calls `look(view&)`, which answers a result, until all it has read was true at one moment.
+    /// Throws failure: busy, what it answers.
+    template <class Look>
+    auto glance(const std::string& thing, Look&& look) {
+        auto seen = patiently(thing, [&]() -> decltype(look(view_)) {
+            auto answer = look(view_);
+            if (!view_.is_fresh()) return errc::conflict;
+            return answer;
+        });
+        if (!seen) refuse(thing, seen.error());
+        return *seen;
+    }
+    /// Throws failure: busy, garbled. Requires: the schema lists that index.
+    [[nodiscard]] shm::index_shape index_shape(const stored_table& of, std::size_t number);
     /// Rows of the table have numbers below it.
     [[nodiscard]] std::uint64_t row_end(const stored_table& of) const noexcept;
 
   private:
+    /// Asks again while somebody changes what is looked at.
     template <class Look>
-    auto patiently(const std::string& thing, Look&& look);
+    auto patiently(const std::string& thing, Look&& look) {
+        for (std::uint64_t from = 0;;) {
+            view_.clear();
+            auto seen = look();
+            if (seen || seen.error() != errc::conflict) return seen;
+            rest(thing, from);
+        }
+    }
+    void rest(const std::string& thing, std::uint64_t& from);
     bool try_repair() noexcept;
+    [[noreturn]] static void refuse(const std::string& thing, errc reason);
     [[noreturn]] void refuse_held(const std::string& thing);
     std::unique_ptr<shm::region> attach(shm::access mode);
 

@@ -148,6 +148,7 @@ value parse_constant(const column& what, const token& from, comparison how) {
     }
     switch (what.field.type) {
         case shm::field_type::u32: return parse_number<std::uint64_t>(what, from, 0, UINT32_MAX);
+        case shm::field_type::blob:
         case shm::field_type::u64: return parse_number<std::uint64_t>(what, from, 0, UINT64_MAX);
         case shm::field_type::i64:
             return parse_number<std::int64_t>(what, from, INT64_MIN, INT64_MAX);

@@ -94,6 +94,7 @@ value read_value(const column& from, const stored_row& row) {
         case shm::field_type::u64: return load_from<std::uint64_t>(bytes, field.offset);
         case shm::field_type::i64: return load_from<std::int64_t>(bytes, field.offset);
         case shm::field_type::text: return std::string(stored.substr(0, stored.find('\0')));
+        case shm::field_type::blob: return load_from<shm::blob_ref>(bytes, field.offset).bytes;
         case shm::field_type::bytes: break;
     }
     return opaque{std::string(stored)};

@@ -24,6 +24,7 @@ struct opaque {
     auto operator<=>(const opaque&) const = default;
 };
 
+/// What a blob field holds is shown as its length, a number.
 /// Values of one column always hold the same alternative, so that they compare as it does.
 using value = std::variant<std::uint64_t, std::int64_t, std::string, opaque>;
 
