@@ -98,7 +98,8 @@ std::string_view remedy(errc code) noexcept;
 /// A refusal to start: open, attach, configuration, plugin load.
 class failure : public boost::system::system_error {
   public:
-    /// @param what   the thing and the cause, e.g. "region /dev/shm/x: 4096 bytes, expected 1 GiB"
+    /// @param code   answered by reason()
+    /// @param what   thing and cause, e.g. "region /dev/shm/x: 4096 bytes, expected 1 GiB"
     /// @param todo   the remedy, e.g. "remove the file; the world recovers from its journal"
     failure(errc code, std::string what, std::string todo);
 
