@@ -27,7 +27,7 @@ THIRD_PARTIES = {
     r"boost/interprocess/": {"shm"},
     r"boost/(asio|beast)|zstd\.h|cereal/|tbb/|oneapi/tbb|soci/": {"io", "plugins"},
     r"sodium\.h": {"io", "core"},
-    r"CLI/": {"apps"},
+    r"CLI/|archive(_entry)?\.h": {"apps"},
     r"toml\+\+/": {"io"},
     r"spdlog/|fmt/": {"io", "apps"},
 }

@@ -77,12 +77,27 @@ void add_top(CLI::App& app, reading_session& to) {
     });
 }
 
+void add_doctor(CLI::App& app, reading_session& to) {
+    CLI::App* made = add(app, "doctor", "Checks machine, disk and world, and says what to change",
+                         "perdure doctor ./bazaar --bundle support.tar.zst");
+    add_world(made, to.where, false);
+    made->add_option("--bundle", to.orders.doctor.bundle,
+                     "Writes findings, figures and schemas for support; no rows, no names");
+    made->callback([&to] {
+        to.chosen = [&to] {
+            to.orders.doctor.where = to.where;
+            return doctor(to.orders.doctor);
+        };
+    });
+}
+
 }  // namespace
 
 void add_reading(CLI::App& app, reading_session& to) {
     add_query(app, to);
     add_export(app, to);
     add_top(app, to);
+    add_doctor(app, to);
 }
 
 }  // namespace perdure::apps
