@@ -28,6 +28,8 @@ class packed_tar {
         check(archive_ != nullptr);
         check(::archive_write_add_filter_zstd(archive_.get()) == ARCHIVE_OK);
         check(::archive_write_set_format_pax_restricted(archive_.get()) == ARCHIVE_OK);
+        // Or zeros up to a tape's block would follow the packed end.
+        check(::archive_write_set_bytes_in_last_block(archive_.get(), 1) == ARCHIVE_OK);
         check(::archive_write_open(archive_.get(), this, nullptr, &packed_tar::take, nullptr) ==
               ARCHIVE_OK);
     }

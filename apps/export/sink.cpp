@@ -56,6 +56,8 @@ void file_sink::refuse(errc reason) {
 }
 
 void file_sink::write(std::string_view text, std::uint64_t offset) {
+    // A full disk cuts a write short and says nothing more: asked for the blocks it says why.
+    if (const auto got = part_.allocate(offset + text.size()); !got) refuse(got.error());
     if (const auto done = part_.write(std::as_bytes(std::span(text)), offset); !done) {
         refuse(done.error());
     }
