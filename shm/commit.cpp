@@ -285,6 +285,7 @@ result<receipt> transaction::commit_journaled() noexcept {
     PERDURE_CRASH_POINT("commit.claim");
     step(slot_->claim, no_claim);
     close(true);
+    put(slot_->commits, peek(slot_->commits) + 1);  // For people; a death before it forgets one.
     return receipt{place->lsn, where_->geometry().incarnation};
 }
 

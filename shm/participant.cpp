@@ -233,6 +233,7 @@ result<participant> participant::join(region& where) noexcept {
             put(control.pid, static_cast<std::uint64_t>(::getpid()));
             put(control.thread, static_cast<std::uint64_t>(::gettid()));
             put(control.joined_ns, where.waits().wall_ns());
+            put(control.commits, 0);
             return participant(where, i, this_thread());
         }
         ::usleep(1000);

@@ -159,6 +159,7 @@ def exports_and_queries_run_beside_writers():
         claim(seen["keeper"]["process"] == keeper.pid and seen["keeper"]["state"] == "lives",
               "top names the keeper", seen)
         claim(len(seen["participants"]) >= 2 and seen["last_lsn"] > 2000, "and who trades", seen)
+        claim(sum(each["commits"] for each in seen["participants"]) > 1000, "how much", seen)
         os.killpg(busy.pid, signal.SIGKILL)
         busy.wait()
         balances = rows(world, "balances", "--limit", 0)  # Whatever the dead have left.
