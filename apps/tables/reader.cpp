@@ -10,10 +10,6 @@
 namespace perdure::apps {
 namespace {
 
-// A transaction holds its rows for microseconds: who has them longer is stopped, or dead.
-constexpr std::uint64_t patience_ns = 500'000'000;
-constexpr std::chrono::microseconds rest_slice{50};
-
 const shm::row_header& header_of(const stored_row& row) noexcept {
     return *reinterpret_cast<const shm::row_header*>(row.bytes.data());
 }
@@ -34,22 +30,9 @@ std::unique_ptr<shm::region> world_reader::attach(shm::access mode) {
 }
 
 world_reader::world_reader(const world_choice& where)
-    : where_(where), region_(attach(shm::access::read_only)), view_(*region_) {}
+    : where_(where), region_(attach(shm::access::read_only)), reader_(*region_) {}
 
 std::uint64_t world_reader::last_lsn() const noexcept { return shm::next_lsn(*region_) - 1; }
-
-/// A little sleep; names who is in the way when it takes too long.
-void world_reader::rest(const std::string& thing, std::uint64_t& from) {
-    auto& waits = region_->waits();
-    const std::uint64_t now = waits.now_ns();
-    if (from == 0) from = now;
-    if (now - from > patience_ns) {
-        if (!try_repair()) refuse_held(thing);
-        from = now;
-    }
-    const std::uint32_t nobody_wakes = 0;
-    waits.wait(nobody_wakes, 0, rest_slice);
-}
 
 void world_reader::refuse(const std::string& thing, errc reason) {
     throw failure(reason, thing + ": " + std::string(name(reason)), std::string(remedy(reason)));
@@ -85,8 +68,8 @@ void world_reader::refuse_held(const std::string& thing) {
 std::vector<stored_table> world_reader::tables() {
     std::vector<stored_table> out;
     for (std::uint32_t i = shm::first_user_table; i < shm::table_count; ++i) {
-        auto shape =
-            patiently("schema " + std::to_string(i), [&] { return shm::read_schema(*region_, i); });
+        auto shape = patiently("schema " + std::to_string(i),
+                               [&](shm::view&) { return shm::read_schema(*region_, i); });
         if (!shape && shape.error() == errc::unknown_table) continue;
         if (!shape) {
             throw failure(shape.error(), "table " + std::to_string(i) + ": its schema is broken",
@@ -114,8 +97,8 @@ stored_table world_reader::table_named(std::string_view name) {
 }
 
 shm::index_shape world_reader::index_shape(const stored_table& of, std::size_t number) {
-    const auto shape =
-        patiently("schema " + of.shape.name, [&] { return shm::read_shape(*region_, of.number); });
+    const auto shape = patiently("schema " + of.shape.name,
+                                 [&](shm::view&) { return shm::read_shape(*region_, of.number); });
     if (!shape) refuse("schema " + of.shape.name, shape.error());
     if (number >= shape->indexes.size()) refuse("schema " + of.shape.name, errc::garbled);
     return shape->indexes[number];
@@ -126,14 +109,15 @@ std::uint64_t world_reader::row_end(const stored_table& of) const noexcept {
 }
 
 bool world_reader::read(const stored_table& of, std::uint64_t row, stored_row& into) {
-    const std::uint64_t at = view_.locate(of.number, row);
+    const std::uint64_t at = reader_.in().locate(of.number, row);
     if (at == 0) return false;
     into.row = row;
     into.bytes.resize(of.shape.row_bytes);
-    const auto copied = patiently("table " + of.shape.name + ", row " + std::to_string(row), [&] {
-        return view_.get_words(at, of.shape.row_bytes, shm::stripe_of(of.number, row),
-                               into.bytes.data());
-    });
+    const auto copied =
+        patiently("table " + of.shape.name + ", row " + std::to_string(row), [&](shm::view& in) {
+            return in.get_words(at, of.shape.row_bytes, shm::stripe_of(of.number, row),
+                                into.bytes.data());
+        });
     if (!copied) {
         throw failure(copied.error(),
                       "table " + of.shape.name + ", row " + std::to_string(row) + ": " +
@@ -145,8 +129,9 @@ bool world_reader::read(const stored_table& of, std::uint64_t row, stored_row& i
 
 bool world_reader::find(const stored_table& of, const shm::row_key& key, stored_row& into) {
     for (int turn = 0; turn < 8; ++turn) {
-        const auto row = patiently("table " + of.shape.name,
-                                   [&] { return shm::find_row(view_, of.number, key); });
+        const auto row = patiently("table " + of.shape.name, [&](shm::view& in) {
+            return shm::find_row(in, of.number, key);
+        });
         if (!row && row.error() == errc::not_found) return false;
         if (!row) refuse("table " + of.shape.name + ": its index", row.error());
         // Freed between the two looks, perhaps taken for another key: look again.

@@ -12,7 +12,7 @@
 #include <memory>
 #include <perdure/apps/cli/command.hpp>
 #include <perdure/apps/tables/value.hpp>
-#include <perdure/shm/hash_index.hpp>
+#include <perdure/shm/reader.hpp>
 
 namespace perdure::apps {
 
@@ -44,11 +44,7 @@ class world_reader {
     /// Throws failure: busy, what it answers.
     template <class Look>
     auto glance(const std::string& thing, Look&& look) {
-        auto seen = patiently(thing, [&]() -> decltype(look(view_)) {
-            auto answer = look(view_);
-            if (!view_.is_fresh()) return errc::conflict;
-            return answer;
-        });
+        auto seen = patiently(thing, look);
         if (!seen) refuse(thing, seen.error());
         return *seen;
     }
@@ -58,17 +54,18 @@ class world_reader {
     [[nodiscard]] std::uint64_t row_end(const stored_table& of) const noexcept;
 
   private:
-    /// Asks again while somebody changes what is looked at.
+    // A transaction holds its rows for microseconds: who has them longer is stopped, or dead.
+    static constexpr auto patience = shm::deadline::in(std::chrono::milliseconds(500));
+
+    /// reader_.read(), with a repair where somebody dead is in the way.
     template <class Look>
     auto patiently(const std::string& thing, Look&& look) {
-        for (std::uint64_t from = 0;;) {
-            view_.clear();
-            auto seen = look();
-            if (seen || seen.error() != errc::conflict) return seen;
-            rest(thing, from);
+        for (;;) {
+            auto seen = reader_.read(look, patience);
+            if (seen || seen.error() != errc::busy) return seen;
+            if (!try_repair()) refuse_held(thing);
         }
     }
-    void rest(const std::string& thing, std::uint64_t& from);
     bool try_repair() noexcept;
     [[noreturn]] static void refuse(const std::string& thing, errc reason);
     [[noreturn]] void refuse_held(const std::string& thing);
@@ -76,7 +73,7 @@ class world_reader {
 
     world_choice where_;
     std::unique_ptr<shm::region> region_;
-    shm::view view_;
+    shm::reader reader_;
     bool repaired_ = false;
 };
 
