@@ -24,3 +24,12 @@ if(perdure_sanitizers)
     set(perdure_test_options)
     add_link_options(-fsanitize=${perdure_sanitizers})
 endif()
+
+# Beside the sanitizers, so that libFuzzer sees which branches an input took.
+if(PERDURE_FUZZ)
+    if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR NOT perdure_sanitizers)
+        message(FATAL_ERROR "PERDURE_FUZZ needs clang and PERDURE_SANITIZE; the preset fuzz has "
+            "both.")
+    endif()
+    add_compile_options(-O1 -fsanitize=fuzzer-no-link)
+endif()

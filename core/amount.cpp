@@ -9,18 +9,22 @@ constexpr int scale_max = 18;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-/// Whether the cut-off digits round the magnitude up: half to even.
-bool rounds_up(std::string_view cut, bool odd) noexcept {
-    if (cut.empty() || cut[0] < '5') return false;
-    if (cut[0] > '5') return true;
-    const bool more = std::any_of(cut.begin() + 1, cut.end(), [](char c) { return c != '0'; });
-    return more || odd;
+/// Whether the digits from `kept` on round the magnitude up: half to even.
+template <class Digit>
+bool rounds_up(const Digit& digit, std::ptrdiff_t kept, std::ptrdiff_t count, bool odd) noexcept {
+    if (digit(kept) != '5') return digit(kept) > '5';
+    for (auto i = kept + 1; i < count; ++i) {
+        if (digit(i) != '0') return true;
+    }
+    return odd;
 }
 
 }  // namespace
 
-result<amount> parse_amount(std::string_view text, int scale) noexcept {
-    if (scale < 0 || scale > scale_max) return errc::bad_amount;
+result<decimal> read_decimal(std::string_view text, int scale, int shift) noexcept {
+    if (scale < 0 || scale > decimal_scale_max || shift < 0 || shift > decimal_scale_max) {
+        return errc::bad_amount;
+    }
     const bool negative = !text.empty() && text.front() == '-';
     if (negative || (!text.empty() && text.front() == '+')) text.remove_prefix(1);
     const auto point = std::min(text.find('.'), text.size());
@@ -29,26 +33,32 @@ result<amount> parse_amount(std::string_view text, int scale) noexcept {
     const bool all = std::all_of(whole.begin(), whole.end(), is_digit) &&
                      std::all_of(digits.begin(), digits.end(), is_digit);
     if (!all || (whole.empty() && digits.empty())) return errc::bad_amount;
-    __int128 value = 0;
-    constexpr __int128 bound = static_cast<__int128>(1) << 64;
-    const auto kept = std::min(digits.size(), static_cast<std::size_t>(scale));
-    const auto shift_in = [&](char c) {
-        value = value * 10 + (c - '0');
-        return value < bound;
+    // Of all digits in a row, the first `kept` count; a negative number of them: zeros were before.
+    const auto count = static_cast<std::ptrdiff_t>(whole.size() + digits.size());
+    const auto kept = static_cast<std::ptrdiff_t>(whole.size()) - shift + scale;
+    const auto digit = [&](std::ptrdiff_t i) {
+        const auto at = static_cast<std::size_t>(i);
+        return at < whole.size() ? whole[at] : digits[at - whole.size()];
     };
-    for (const char c : whole) {
-        if (!shift_in(c)) return errc::overflow;
+    __int128 value = 0;
+    constexpr __int128 bound = static_cast<__int128>(1) << 120;
+    for (std::ptrdiff_t i = 0; i < kept; ++i) {
+        value = value * 10 + (i < count ? digit(i) - '0' : 0);
+        if (value >= bound) return errc::overflow;
     }
-    for (const char c : digits.substr(0, kept)) {
-        if (!shift_in(c)) return errc::overflow;
+    bool rounded = false;
+    for (auto i = std::max<std::ptrdiff_t>(kept, 0); i < count && !rounded; ++i) {
+        rounded = digit(i) != '0';
     }
-    for (auto i = kept; i < static_cast<std::size_t>(scale); ++i) {
-        if (!shift_in('0')) return errc::overflow;
-    }
-    if (rounds_up(digits.substr(kept), value % 2 != 0)) ++value;
-    if (negative) value = -value;
-    if (value > INT64_MAX || value < INT64_MIN) return errc::overflow;
-    return static_cast<amount>(value);
+    if (kept >= 0 && kept < count && rounds_up(digit, kept, count, value % 2 != 0)) ++value;
+    return decimal{negative ? -value : value, rounded};
+}
+
+result<amount> parse_amount(std::string_view text, int scale) noexcept {
+    if (scale > scale_max) return errc::bad_amount;
+    const auto read = PERDURE_TRY(read_decimal(text, scale));
+    if (read.value > INT64_MAX || read.value < INT64_MIN) return errc::overflow;
+    return static_cast<amount>(read.value);
 }
 
 std::string print_amount(amount value, int scale) {

@@ -32,18 +32,40 @@ int serve(const world_choice& where);
 int status(const world_choice& where);
 int verify(const world_choice& where);
 
+/// What the lines of a file mean; the same in every worker.
+struct line_rules {
+    bool accounts = false;  ///< Lines open accounts; otherwise they move value.
+    std::string columns;    ///< "role=column,..."
+    int scale = 0;
+    int shift = 0;           ///< Digits by which the file's numbers are moved behind the point.
+    std::string where;       ///< Lines that count: "column=value|value"; empty: all.
+    std::string reverse;     ///< Lines that move the other way, alike.
+    bool is_signed = false;  ///< A negative amount moves the other way.
+    std::string asset = "unit";
+    std::string opening = "grant";
+    std::string kind = "player";  ///< Of accounts whose kind no column says.
+    std::string budget;           ///< At most so much may the faucet have minted; empty: no limit.
+    std::string on_bad_line = "skip";
+};
+
 struct import_order {
     world_choice where;
     std::string file;
-    std::string columns;  ///< "from=…,to=…,amount=…"
-    int scale = 0;
-    std::uint32_t workers = 2;
-    std::string asset = "unit";
+    line_rules rules;
+    std::uint32_t workers = 0;         ///< 0: two, or one where the order of lines decides.
     std::int64_t grant = 0;            ///< 0: chosen from the file.
+    std::string refused_file;          ///< Where the refused lines are listed; empty: nowhere.
     std::uint64_t progress_lines = 0;  ///< Off a terminal, a line each so many; 0: one a second.
     std::uint64_t rate = 0;            ///< At most so many lines a second; 0: as fast as it goes.
 };
-int import_transfers(const import_order& order);
+int import_file(const import_order& order);
+
+struct close_order {
+    world_choice where;
+    std::string identity;  ///< The first digits of it.
+};
+int list_imports(const world_choice& where);
+int close_import(const close_order& order);
 
 struct demo_order {
     bool quick = false;
@@ -62,11 +84,11 @@ struct part_order {
     int parent = 0;            ///< Ends with this process.
     // Import:
     std::string file;
-    std::string columns;
-    std::string asset;
+    line_rules rules;
     std::string identity;
     std::int64_t grant = 0;
-    int scale = 0;
+    std::uint64_t end_line = 0;  ///< Lines from here on are not played; 0: all are.
+    bool resumed = false;        ///< Some lines may be decided already.
     std::uint64_t rate = 0;
 };
 int import_part(const part_order& order);

@@ -11,6 +11,7 @@
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/history.hpp>
 #include <perdure/apps/cli/reading.hpp>
+#include <perdure/apps/import/options.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -23,6 +24,8 @@ struct command_line {
         "Perdure keeps a game's economy in shared memory, through the death of any process."};
     world_choice where;
     import_order import;
+    import_order opened;  // Accounts.
+    close_order closing;
     demo_order play;
     part_order part;
     std::function<int()> chosen;
@@ -40,6 +43,14 @@ struct command_line {
         add_import();
         add_demo();
         add_parts();
+    }
+
+    /// Of the command that was given.
+    [[nodiscard]] const world_choice& chosen_world() const {
+        for (const world_choice* each : {&import.where, &opened.where, &closing.where}) {
+            if (!each->directory.empty()) return *each;
+        }
+        return where;
     }
 
     CLI::App* add(CLI::App& above, const std::string& name, const std::string& what,
@@ -95,29 +106,35 @@ struct command_line {
     void add_import() {
         CLI::App* above = app.add_subcommand("import", "Brings in what others recorded");
         above->require_subcommand(1);
-        CLI::App* made =
+        CLI::App* moved =
             add(*above, "transfers", "Plays a CSV of transfers, each line once, whatever is killed",
                 "perdure import transfers ./bazaar paysim.csv.zst --scale 2 --workers 3 "
                 "\\\n      --columns from=nameOrig,to=nameDest,amount=amount");
-        add_world(made, import.where);
-        made->add_option("FILE", import.file, "CSV with a header, plain or packed by zstd")
+        add_world(moved, import.where);
+        add_import_options(moved, import);
+        choose(moved, [this] { return import_file(import); });
+
+        opened.rules.accounts = true;
+        CLI::App* named =
+            add(*above, "accounts", "Opens a CSV of accounts with what they hold, each line once",
+                "perdure import accounts ./bazaar nodes.csv.zst --scale 2 \\\n"
+                "      --columns name=nodeid,balance=init_balance");
+        add_world(named, opened.where);
+        add_import_options(named, opened);
+        choose(named, [this] { return import_file(opened); });
+
+        CLI::App* listed =
+            add(*above, "list", "Shows which files were imported", "perdure import list ./bazaar");
+        add_world(listed, where);
+        choose(listed, [this] { return list_imports(where); });
+
+        CLI::App* closed = add(*above, "close",
+                               "Forgets an import's keys: it can neither go on nor be played again",
+                               "perdure import close ./bazaar 1f09a3c2");
+        add_world(closed, closing.where);
+        closed->add_option("IMPORT", closing.identity, "First digits of what `import list` shows")
             ->required();
-        made->add_option("--columns", import.columns, "from=NAME,to=NAME,amount=NAME")->required();
-        made->add_option("--scale", import.scale,
-                         "Digits behind the point; more are rounded half to even")
-            ->required()
-            ->check(CLI::Range(0, 18));
-        made->add_option("--workers", import.workers, "Processes")
-            ->check(CLI::Range(1U, 32U))
-            ->capture_default_str();
-        made->add_option("--asset", import.asset, "Code of what is moved; made if it is not there")
-            ->capture_default_str();
-        made->add_option("--grant", import.grant,
-                         "Minor units each new account is opened with; 0: enough for this file");
-        made->add_option("--progress", import.progress_lines,
-                         "Off a terminal: a line each so many lines; 0: one a second");
-        made->add_option("--rate", import.rate, "At most so many lines a second; 0: no limit");
-        choose(made, [this] { return import_transfers(import); });
+        choose(closed, [this] { return close_import(closing); });
     }
 
     void add_demo() {
@@ -154,13 +171,7 @@ struct command_line {
         hidden("demo-worker", [this] { return demo_worker(part); });
         hidden("demo-keeper", [this] { return demo_keeper(part); });
         CLI::App* made = hidden("import-part", [this] { return import_part(part); });
-        made->add_option("--file", part.file)->required();
-        made->add_option("--columns", part.columns)->required();
-        made->add_option("--asset", part.asset)->required();
-        made->add_option("--identity", part.identity)->required();
-        made->add_option("--grant", part.grant)->required();
-        made->add_option("--scale", part.scale)->required();
-        made->add_option("--rate", part.rate)->required();
+        add_part_options(made, part);
     }
 };
 
@@ -171,7 +182,8 @@ int run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return line.app.exit(error) == 0 ? exit_done : exit_usage;
     }
-    const bool json = line.where.json || line.import.where.json || line.play.json;
+    const world_choice& where = line.chosen_world();
+    const bool json = where.json || line.play.json;
     try {
         return line.chosen();
     } catch (const failure& why) {
@@ -179,9 +191,7 @@ int run(int argc, char** argv) {
         if (why.reason() == errc::bad_setting || why.reason() == errc::bad_query) {
             return exit_usage;
         }
-        const std::string& directory =
-            line.where.directory.empty() ? line.import.where.directory : line.where.directory;
-        return is_damage(why, directory) ? exit_damage : exit_refused;
+        return is_damage(why, where.directory) ? exit_damage : exit_refused;
     }
 }
 

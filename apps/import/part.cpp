@@ -4,15 +4,18 @@
 // depends on nothing but N, and the keys not even on that.
 #include <perdure/apps/import/part.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <unordered_set>
 
 #include <perdure/apps/cli/child.hpp>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/import/plan.hpp>
+#include <perdure/core/import_log.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -21,18 +24,33 @@ void count(std::uint64_t& place) noexcept {
     std::atomic_ref(place).fetch_add(1, std::memory_order_release);
 }
 
-/// What says no to a line; anything else stops the import.
-bool is_refusal(errc reason) noexcept {
-    switch (reason) {
-        case errc::unknown_account:
-        case errc::unknown_asset:
-        case errc::insufficient_funds:
-        case errc::overflow:
-        case errc::bad_amount:
-        case errc::same_account: return true;
-        default: return false;
+/// Balances beside what the file says they are. A difference is told when it changes by more than
+/// rounding explains; one missing line is then one departure, however many lines follow it.
+class comparison {
+  public:
+    explicit comparison(import_row& row) noexcept : row_(row) {}
+
+    void look(std::uint64_t number, const party& side, amount ours, bool rounded) {
+        const amount difference = ours - *side.after;
+        amount& before = last_[side.name];
+        count(row_.compared);
+        if (difference == 0) count(row_.equal);
+        const auto magnitude = static_cast<std::uint64_t>(std::abs(difference));
+        row_.difference_max = std::max(row_.difference_max, magnitude);
+        // Three numbers, each off by half a unit at most, move a difference by one.
+        if (std::abs(difference - before) > (rounded ? 1 : 0)) {
+            if (row_.departures < import_row::notes_max) {
+                row_.first_departures[row_.departures] = {number, difference};
+            }
+            count(row_.departures);
+        }
+        before = difference;
     }
-}
+
+  private:
+    import_row& row_;
+    std::unordered_map<std::string, amount> last_;
+};
 
 class importer {
   public:
@@ -40,23 +58,34 @@ class importer {
         : order_(order),
           world_(in),
           by_(in.join()),
+          log_(import_log::find(in.region()).value()),
           row_(row),
           identity_(parse_identity(order.identity)),
-          asset_(asset_id::of(order.asset)),
-          treasury_(account_id::of(import_treasury)) {}
+          asset_(asset_id::of(order.rules.asset)),
+          treasury_(account_id::of(import_treasury)),
+          opening_(opening_choice::of(order.rules)),
+          stops_(order.rules.on_bad_line == "stop"),
+          comparison_(row) {
+        if (order.rules.budget.empty()) return;
+        budget_ = parse_amount(order.rules.budget, order.rules.scale).value();
+    }
 
     /// False when it could not come to the end.
     bool run() {
         csv_reader reader(order_.file);
         reader.next();
-        const auto columns = transfer_columns::find(order_.columns, reader);
+        const line_parser parser(order_.rules, reader);
         const auto began = std::chrono::steady_clock::now();
+        import_line line;
         for (std::uint64_t index = 0; reader.next(); ++index) {
+            if (order_.end_line != 0 && reader.line() >= order_.end_line) break;
             if (index % order_.of != order_.place) continue;
-            const parsed_line line = parse_line(reader, columns, order_.scale);
-            if (!line.malformed.empty()) {
+            parser.parse(reader, line);
+            if (line.left_out) {
+                count(row_.left_out);
+            } else if (!line.malformed.empty()) {
                 count(row_.malformed);
-            } else if (!apply(reader.line(), line.transfer)) {
+            } else if (!decide(reader.line(), line)) {
                 return false;
             }
             count(row_.done);
@@ -68,63 +97,136 @@ class importer {
     }
 
   private:
-    /// False when no more lines can be applied.
-    bool apply(std::uint64_t number, const transfer_line& line) {
+    static shm::deadline patience() { return shm::deadline::in(std::chrono::seconds(60)); }
+
+    /// False when no more lines can be decided.
+    bool decide(std::uint64_t number, const import_line& line) {
         const auto key = key_of_line(identity_, number);
-        const bool knows_from = known_.contains(std::string(line.from));
-        const bool knows_to = known_.contains(std::string(line.to));
+        if (order_.resumed) {
+            const auto refused = by_.read([&](view& v) { return log_.refusal(v, key); });
+            if (refused) {
+                note_refusal(number, static_cast<errc>(refused->reason));
+                return true;
+            }
+        }
         bool before = false;
-        const auto paid = by_.write(
+        const auto applied = by_.write(
             [&](tx& in) -> result<> {
                 before = PERDURE_TRY(world_.books().once(in, key, key_life::pinned)).has_value();
                 if (before) return {};
-                if (!knows_from) PERDURE_TRY(open_account(in, line.from));
-                if (!knows_to) PERDURE_TRY(open_account(in, line.to));
-                return world_.books().transfer(in, account_id::of(line.from),
-                                               account_id::of(line.to), asset_, line.value,
-                                               {0, number});
+                return order_.rules.accounts ? open(in, line) : move(in, line, number);
             },
-            shm::deadline::in(std::chrono::seconds(60)));
-        if (paid) {
-            count(before ? row_.already_applied : row_.applied);
-            // This commit is proof that both are there; an earlier one is not looked into.
-            if (!before) known_.emplace(line.from), known_.emplace(line.to);
-        } else if (is_refusal(paid.error())) {
-            refuse(number, paid.error());
-        } else {
-            row_.stopped = {number, static_cast<std::uint64_t>(paid.error())};
-            return false;
-        }
+            patience());
+        if (!applied) return refuse(number, key, line, applied.error());
+        count(before ? row_.already_applied : row_.applied);
+        if (before) return true;
+        // This commit is proof that both are there; an earlier one is not looked into.
+        known_.insert(line.payee.name);
+        if (!line.payer.name.empty()) known_.insert(line.payer.name);
+        compare(number, line);
         return true;
     }
 
-    /// Opens it and gives it the grant, unless it is open, or has held this asset before.
-    result<> open_account(tx& in, std::string_view name) {
+    /// A refused line leaves nothing behind but the note that it was refused, so that it is not
+    /// decided otherwise when the import is resumed.
+    bool refuse(std::uint64_t number, const shm::transaction_key& key, const import_line& line,
+                errc reason) {
+        bool is_final = std::ranges::find(refusal_reasons, reason) == refusal_reasons.end();
+        if (!is_final && !stops_) {
+            const auto noted =
+                by_.write([&](tx& in) { return log_.refuse(in, key, number, reason); }, patience());
+            if (!noted && noted.error() != errc::exists) {
+                reason = noted.error();
+                is_final = true;
+            }
+        }
+        if (is_final || stops_) {
+            row_.stopped = {number, static_cast<std::uint64_t>(reason)};
+            return false;
+        }
+        note_refusal(number, reason);
+        compare(number, line);
+        return true;
+    }
+
+    result<> move(tx& in, const import_line& line, std::uint64_t number) {
+        for (const party* each : {&line.payer, &line.payee}) {
+            if (!known_.contains(each->name)) PERDURE_TRY(meet(in, *each));
+        }
+        return world_.books().transfer(in, account_id::of(line.payer.name),
+                                       account_id::of(line.payee.name), asset_, line.value,
+                                       {0, number});
+    }
+
+    result<> open(tx& in, const import_line& line) {
+        PERDURE_TRY(world_.books().open_account(in, line.payee.name, line.kind));
+        return give(in, account_id::of(line.payee.name), line.value);
+    }
+
+    /// Opens it and gives it what it begins with, unless it is open, or has held this asset before.
+    result<> meet(tx& in, const party& who) {
         const ledger& books = world_.books();
-        const auto opened = books.open_account(in, name, account_kind::player);
+        const auto opened = books.open_account(in, who.name, account_kind::player);
         if (!opened && opened.error() != errc::exists) return opened.error();
-        const auto account = account_id::of(name);
+        const auto account = account_id::of(who.name);
         const auto held =
             shm::get_key<balance_row>(in, books.numbers().balances, key_of(account, asset_));
         if (held) return {};
         if (held.error() != errc::not_found) return held.error();
-        return books.mint(in, treasury_, account, asset_, order_.grant);
+        return give(in, account, who.opening.value_or(standard_opening()));
     }
 
-    void refuse(std::uint64_t number, errc reason) {
-        if (row_.refused < import_row::refusals_max) {
+    [[nodiscard]] amount standard_opening() const noexcept {
+        if (opening_.rule == opening_rule::grant) return order_.grant;
+        return opening_.rule == opening_rule::fixed ? opening_.fixed : 0;
+    }
+
+    /// From the faucet, within its budget: the asset's row is this transaction's when it commits,
+    /// so that no two workers spend the same rest.
+    result<> give(tx& in, account_id to, amount value) {
+        if (value == 0) return {};
+        const ledger& books = world_.books();
+        if (budget_) {
+            const auto row = PERDURE_TRY(books.asset(in, asset_));
+            const auto minted = add(row.minted, value);
+            if (!minted || *minted > *budget_) return errc::over_budget;
+        }
+        return books.mint(in, treasury_, to, asset_, value);
+    }
+
+    void compare(std::uint64_t number, const import_line& line) {
+        for (const party* each : {&line.payer, &line.payee}) {
+            if (!each->after) continue;
+            const auto ours = by_.read([&](view& v) {
+                return world_.books().balance(v, account_id::of(each->name), asset_);
+            });
+            // A refused line opens nobody: then there is nothing to compare.
+            if (ours) comparison_.look(number, *each, *ours, line.rounded);
+        }
+    }
+
+    void note_refusal(std::uint64_t number, errc reason) {
+        if (row_.refused < import_row::notes_max) {
             row_.first_refused[row_.refused] = {number, static_cast<std::uint64_t>(reason)};
         }
+        const auto at = std::ranges::find(refusal_reasons, reason) - refusal_reasons.begin();
+        PERDURE_ASSERT(at < std::ssize(refusal_reasons));
+        count(row_.refused_by[static_cast<std::size_t>(at)]);
         count(row_.refused);
     }
 
     const part_order& order_;
     world& world_;
     session by_;
+    import_log log_;
     import_row& row_;
     import_identity identity_;
     asset_id asset_;
     account_id treasury_;
+    opening_choice opening_;
+    bool stops_;
+    std::optional<amount> budget_;
+    comparison comparison_;
     std::unordered_set<std::string> known_;
 };
 

@@ -11,71 +11,60 @@ namespace perdure::apps {
 namespace {
 
 constexpr amount grant_least = 1'000'000'000'000;
-constexpr std::size_t name_max = sizeof(account_row::name);
 
-std::size_t column_named(std::string_view name, const csv_reader& header) {
-    const auto fields = header.fields();
-    const auto found = std::ranges::find(fields, name);
-    if (found != fields.end()) return static_cast<std::size_t>(found - fields.begin());
-    std::string there;
-    for (const std::string_view each : fields)
-        there += (there.empty() ? "" : ", ") + std::string(each);
-    throw failure(errc::bad_setting,
-                  "--columns: the file has no column \"" + std::string(name) + "\"",
-                  "its columns are " + there);
+/// Whether `now` comes before `then`: as numbers if both are, else as ISO 8601 sorts.
+bool is_before(std::string_view now, std::string_view then) noexcept {
+    const auto number = [](std::string_view text, std::uint64_t& into) {
+        const auto end = text.data() + text.size();
+        const auto [at, bad] = std::from_chars(text.data(), end, into);
+        return bad == std::errc() && at == end;
+    };
+    std::uint64_t left = 0;
+    std::uint64_t right = 0;
+    if (number(now, left) && number(then, right)) return left < right;
+    return now < then;
 }
+
+void count_sum(const party& side, file_survey::sum_check& into) noexcept {
+    if (side.adds_up) ++(*side.adds_up ? into.right : into.wrong);
+}
+
+/// Accounts and what each pays.
+class outflow {
+  public:
+    explicit outflow(const std::string& file) : file_(file) {}
+
+    void add(const import_line& line) {
+        paid_.try_emplace(line.payee.name, 0);
+        if (line.payer.name.empty()) return;
+        amount& paid = paid_[line.payer.name];
+        const auto sum = perdure::add(paid, std::max<amount>(line.value, 0));
+        if (!sum) {
+            throw failure(sum.error(), file_ + ": what " + line.payer.name + " pays leaves 64 bits",
+                          "give a smaller --scale");
+        }
+        paid = *sum;
+        most_ = std::max(most_, paid);
+    }
+    [[nodiscard]] std::uint64_t accounts() const noexcept { return paid_.size(); }
+    [[nodiscard]] amount most() const noexcept { return most_; }
+
+  private:
+    const std::string& file_;
+    std::unordered_map<std::string, amount> paid_;
+    amount most_ = 0;
+};
 
 }  // namespace
 
-transfer_columns transfer_columns::find(std::string_view wanted, const csv_reader& header) {
-    constexpr auto missing = std::numeric_limits<std::size_t>::max();
-    transfer_columns made{missing, missing, missing, header.fields().size()};
-    const auto refuse = [&](const std::string& why) {
-        throw failure(errc::bad_setting, "--columns " + std::string(wanted) + ": " + why,
-                      "write from=NAME,to=NAME,amount=NAME");
-    };
-    for (std::string_view rest = wanted; !rest.empty();) {
-        const std::string_view pair = rest.substr(0, rest.find(','));
-        rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
-        const std::size_t equals = pair.find('=');
-        const std::string_view role = pair.substr(0, equals);
-        std::size_t* place = role == "from"     ? &made.from
-                             : role == "to"     ? &made.to
-                             : role == "amount" ? &made.amount
-                                                : nullptr;
-        if (place == nullptr || equals == std::string_view::npos)
-            refuse("what is " + std::string(pair) + "?");
-        if (*place != missing) refuse(std::string(role) + " is named twice");
-        *place = column_named(pair.substr(equals + 1), header);
+import_identity identify(const std::string& file, const line_rules& rules) {
+    std::string more =
+        rules.accounts ? "\nperdure import accounts 2\n" : "\nperdure import transfers 2\n";
+    for (const std::string& each :
+         {rules.columns, std::to_string(rules.scale), rules.asset, std::to_string(rules.shift),
+          rules.where, rules.reverse, std::string(rules.is_signed ? "signed" : "")}) {
+        more += each + '\n';
     }
-    if (std::max({made.from, made.to, made.amount}) == missing) refuse("a column is not named");
-    return made;
-}
-
-parsed_line parse_line(const csv_reader& record, const transfer_columns& columns,
-                       int scale) noexcept {
-    const auto fields = record.fields();
-    if (!record.broken().empty()) return {{}, record.broken()};
-    if (fields.size() != columns.count) return {{}, "another number of fields than the header"};
-    const std::string_view from = fields[columns.from];
-    const std::string_view to = fields[columns.to];
-    if (from.empty() || to.empty()) return {{}, "an account without a name"};
-    if (from.size() > name_max || to.size() > name_max) {
-        return {{}, "an account's name is longer than 40 bytes"};
-    }
-    const auto value = parse_amount(fields[columns.amount], scale);
-    if (!value) {
-        return {{},
-                value.error() == errc::overflow ? "the amount leaves 64 bits"
-                                                : "the amount is no decimal number"};
-    }
-    return {{from, to, *value}, {}};
-}
-
-import_identity identify(const std::string& file, std::string_view columns, int scale,
-                         std::string_view asset) {
-    std::string more = "\nperdure import transfers 1\n";
-    more += std::string(columns) + '\n' + std::to_string(scale) + '\n' + std::string(asset) + '\n';
     const io::block_hash hash = io::hash_file(file, std::as_bytes(std::span(more)));
     import_identity made;
     static_assert(sizeof hash == sizeof made);
@@ -111,37 +100,42 @@ shm::transaction_key key_of_line(const import_identity& identity, std::uint64_t 
     return made;
 }
 
-file_survey survey(const std::string& file, std::string_view columns, int scale) {
+file_survey survey(const std::string& file, const line_rules& rules) {
     csv_reader reader(file);
     if (!reader.next()) {
         throw failure(errc::bad_setting, file + ": it is empty",
                       "give a CSV whose first line names its columns");
     }
-    const auto places = transfer_columns::find(columns, reader);
-    std::unordered_map<std::string, amount> outflow;
+    const line_parser parser(rules, reader);
+    outflow paid(file);
     file_survey seen;
-    while (reader.next()) {
+    import_line line;
+    std::string time;
+    while (reader.next() && !seen.stopped) {
         ++seen.lines;
-        const parsed_line line = parse_line(reader, places, scale);
+        seen.last_line = reader.line();
+        parser.parse(reader, line);
+        if (line.left_out) {
+            ++seen.left_out;
+            continue;
+        }
         if (!line.malformed.empty()) {
+            ++seen.malformed_by_cause[line.malformed];
             if (seen.malformed++ < file_survey::notes_max) {
                 seen.first_malformed.push_back({reader.line(), line.malformed});
             }
+            seen.stopped = rules.on_bad_line == "stop";
             continue;
         }
-        outflow.try_emplace(std::string(line.transfer.to), 0);
-        amount& paid = outflow[std::string(line.transfer.from)];
-        const auto sum = add(paid, std::max<amount>(line.transfer.value, 0));
-        if (!sum) {
-            throw failure(
-                sum.error(),
-                file + ": what " + std::string(line.transfer.from) + " pays leaves 64 bits",
-                "give a smaller --scale");
-        }
-        paid = *sum;
-        seen.outflow_max = std::max(seen.outflow_max, paid);
+        paid.add(line);
+        count_sum(line.turned ? line.payee : line.payer, seen.from);
+        count_sum(line.turned ? line.payer : line.payee, seen.to);
+        if (line.rounded) ++seen.rounded;
+        if (is_before(line.time, time)) ++seen.back_in_time;
+        time = line.time;
     }
-    seen.accounts = outflow.size();
+    seen.accounts = paid.accounts();
+    seen.outflow_max = paid.most();
     return seen;
 }
 

@@ -1,34 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Claims: RFC 4180 is read as written, with either line end, packed or not, across any buffer
-// border; what is broken is said to be and the next record is whole again; a line's key is stable.
+// border; what is broken is said to be and the next record is whole again.
 #define BOOST_TEST_MODULE apps_csv
 #include <boost/test/unit_test.hpp>
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
-#include <perdure/apps/import/plan.hpp>
+#include <perdure/apps/import/csv.hpp>
+#include <perdure/tests/apps/text_file.hpp>
 
 namespace {
 
 using namespace perdure;
+using tests::text_file;
 using records = std::vector<std::vector<std::string>>;
-
-struct text_file {
-    std::string path = "/tmp/perdure_csv_XXXXXX";
-
-    explicit text_file(const std::string& text) {
-        ::close(::mkstemp(path.data()));
-        std::ofstream(path) << text;
-    }
-    text_file(const text_file&) = delete;
-    text_file& operator=(const text_file&) = delete;
-    ~text_file() { std::filesystem::remove(path); }
-};
 
 records read_all(const std::string& text) {
     const text_file file(text);
@@ -103,64 +90,6 @@ BOOST_AUTO_TEST_CASE(a_packed_file_reads_as_the_plain_one_and_its_half_is_damage
     BOOST_CHECK_EXCEPTION(while (half.next()) continue, failure,
                           [](const failure& why) { return why.reason() == errc::damaged; });
     std::filesystem::remove(packed);
-}
-
-BOOST_AUTO_TEST_CASE(columns_are_found_by_name_or_refused) {
-    const text_file file("x,to,from,amount\n1,b,a,2.50\n1,b,a\n1,b,,1\n1,b,a,1e3\n");
-    apps::csv_reader reader(file.path);
-    BOOST_REQUIRE(reader.next());
-    const auto columns = apps::transfer_columns::find("amount=amount,from=from,to=to", reader);
-    for (const char* bad : {"", "from=from,to=to", "from=from,to=to,amount=value", "from",
-                            "from=from,from=from,to=to,amount=amount", "who=x"}) {
-        BOOST_CHECK_EXCEPTION(static_cast<void>(apps::transfer_columns::find(bad, reader)), failure,
-                              [](const failure& why) { return why.reason() == errc::bad_setting; });
-    }
-    BOOST_REQUIRE(reader.next());
-    const auto line = apps::parse_line(reader, columns, 2);
-    BOOST_TEST(line.malformed == "");
-    BOOST_TEST(line.transfer.from == "a");
-    BOOST_TEST(line.transfer.to == "b");
-    BOOST_TEST(line.transfer.value == 250);
-    for (const char* cause : {"another number of fields than the header",
-                              "an account without a name", "the amount is no decimal number"}) {
-        BOOST_REQUIRE(reader.next());
-        BOOST_TEST(apps::parse_line(reader, columns, 2).malformed == cause);
-    }
-    const auto seen = apps::survey(file.path, "amount=amount,from=from,to=to", 2);
-    BOOST_TEST(seen.lines == 4U);
-    BOOST_TEST(seen.malformed == 3U);
-    BOOST_TEST(seen.accounts == 2U);
-    BOOST_TEST(seen.outflow_max == 250);
-}
-
-BOOST_AUTO_TEST_CASE(the_grant_covers_what_anybody_pays_or_is_refused) {
-    apps::file_survey seen;
-    seen.accounts = 20'000;
-    seen.outflow_max = 5'000'000'000'000;
-    BOOST_TEST(apps::choose_grant(seen, 0) == 10'000'000'000'000);
-    seen.outflow_max = 7;
-    BOOST_TEST(apps::choose_grant(seen, 0) == 1'000'000'000'000);
-    BOOST_TEST(apps::choose_grant(seen, 55) == 55);
-    const auto is_overflow = [](const failure& why) { return why.reason() == errc::overflow; };
-    seen.accounts = 10'000'000;
-    BOOST_CHECK_EXCEPTION(static_cast<void>(apps::choose_grant(seen, 0)), failure, is_overflow);
-    seen.accounts = 1;
-    seen.outflow_max = std::numeric_limits<amount>::max();
-    BOOST_CHECK_EXCEPTION(static_cast<void>(apps::choose_grant(seen, 0)), failure, is_overflow);
-}
-
-BOOST_AUTO_TEST_CASE(a_key_depends_on_file_columns_scale_asset_and_line) {
-    const text_file file("a\n");
-    const text_file other("b\n");
-    const auto identity = apps::identify(file.path, "c", 2, "unit");
-    BOOST_TEST((identity == apps::identify(file.path, "c", 2, "unit")));
-    BOOST_TEST((identity != apps::identify(other.path, "c", 2, "unit")));
-    BOOST_TEST((identity != apps::identify(file.path, "d", 2, "unit")));
-    BOOST_TEST((identity != apps::identify(file.path, "c", 3, "unit")));
-    BOOST_TEST((identity != apps::identify(file.path, "c", 2, "gold")));
-    BOOST_TEST((apps::parse_identity(apps::print_identity(identity)) == identity));
-    BOOST_TEST((apps::key_of_line(identity, 1) == apps::key_of_line(identity, 1)));
-    BOOST_TEST(!(apps::key_of_line(identity, 1) == apps::key_of_line(identity, 2)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -72,6 +72,42 @@ BOOST_AUTO_TEST_CASE(what_int64_cannot_hold_is_an_overflow) {
     BOOST_TEST(*add(INT64_MAX, INT64_MIN) == -1);
 }
 
+BOOST_AUTO_TEST_CASE(a_shift_moves_the_point_and_rounding_is_said) {
+    struct {
+        const char* text;
+        int scale;
+        int shift;
+        long long value;
+        bool rounded;
+    } const samples[] = {
+        {"1500", 0, 3, 2, true},
+        {"1499", 0, 3, 1, true},
+        {"2500", 0, 3, 2, true},
+        {"2000", 0, 3, 2, false},
+        {"5", 0, 1, 0, true},
+        {"15", 0, 1, 2, true},
+        {"5", 0, 2, 0, true},
+        {"99", 0, 3, 0, true},
+        {"0", 0, 24, 0, false},
+        {"-1500", 1, 3, -15, false},
+        {"12.5", 3, 2, 125, false},
+        {"12.55", 3, 2, 126, true},
+        {"1", 24, 24, 1, false},
+        {"1.5", 24, 24, 2, true},
+        {"1000045306060187500000000", 9, 24, 1000045306, true},
+    };
+    for (const auto& each : samples) {
+        const auto got = read_decimal(each.text, each.scale, each.shift);
+        BOOST_TEST_REQUIRE(got.has_value(), each.text);
+        BOOST_TEST((got->value == each.value), each.text << " at shift " << each.shift);
+        BOOST_TEST(got->rounded == each.rounded, each.text << " at shift " << each.shift);
+    }
+    BOOST_CHECK(read_decimal("1", 25).error() == errc::bad_amount);
+    BOOST_CHECK(read_decimal("1", 2, -1).error() == errc::bad_amount);
+    BOOST_CHECK(read_decimal("1", 2, 25).error() == errc::bad_amount);
+    BOOST_CHECK(read_decimal(std::string(37, '9'), 0).error() == errc::overflow);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_printed_is_read_again) {
     std::mt19937_64 random(7);
     for (int turn = 0; turn < 20'000; ++turn) {

@@ -15,8 +15,9 @@ from pathlib import Path
 import rig
 from rig import drop_region, kept, made, refused, stop, transfers, verdict
 
-COMMANDS = [["init"], ["serve"], ["status"], ["verify"], ["import", "transfers"], ["demo"],
-            ["events"], ["explain"]]
+COMMANDS = [["init"], ["serve"], ["status"], ["verify"], ["import", "transfers"],
+            ["import", "accounts"], ["import", "list"], ["import", "close"], ["demo"], ["events"],
+            ["explain"]]
 
 
 def every_command_has_help_with_an_example():
@@ -151,19 +152,112 @@ def import_counts_every_line_and_names_the_bad_ones():
         answer = transfers(place, world, lines, "--json")
         rig.claim(answer.code == 0, "it is done", answer)
         seen = answer.json()
-        seen.pop("seconds")
-        rig.claim(seen == {"lines": 10, "applied": 3, "refused": 3, "malformed": 4,
-                           "already_applied": 0}, "each line is counted once", seen)
+        counts = {"lines": 10, "applied": 3, "already_applied": 0, "refused": 3,
+                  "refused_by_reason": {"same_account": 1, "bad_amount": 2}, "malformed": 4,
+                  "malformed_by_reason": {
+                      "another number of fields than the header": 1,
+                      "an account without a name": 1, "the amount is no decimal number": 1,
+                      "the amount leaves 64 bits": 1}, "rounded": 2, "left_out": 0}
+        rig.claim({key: seen[key] for key in counts} == counts, "each line is counted once", seen)
         for words in ("line 4: refused: same_account", "line 5: refused: bad_amount",
                       "line 7: malformed: another number of fields",
                       "line 8: malformed: an account",
                       "line 9: malformed: the amount is no decimal",
                       "line 11: malformed: the amount leaves"):
             rig.claim(words in answer.err, f"it says: {words}", answer)
-        again = transfers(place, world, lines, "--json", "--workers", 3).json()
-        again.pop("seconds")
-        rig.claim(again == {"lines": 10, "applied": 0, "refused": 3, "malformed": 4,
-                            "already_applied": 3}, "a second time applies nothing", again)
+        listed = place / "refused.csv"
+        again = transfers(place, world, lines, "--json", "--workers", 3, "--refused", listed).json()
+        counts.update(applied=0, already_applied=3)
+        rig.claim({key: again[key] for key in counts} == counts, "a second time applies nothing",
+                  again)
+        rig.claim(listed.read_text().splitlines() == [
+            "line,outcome,reason", "4,refused,same_account", "5,refused,bad_amount",
+            "6,refused,bad_amount", "7,malformed,another number of fields than the header",
+            "8,malformed,an account without a name", "9,malformed,the amount is no decimal number",
+            "11,malformed,the amount leaves 64 bits"], "all of them are listed",
+            listed.read_text())
+        plain = transfers(place, world, lines)
+        for words in ("3 refused", "2  bad_amount", "1  an account without a name", "rounded"):
+            rig.claim(words in plain.out, f"people read: {words}", plain)
+
+
+def import_stops_at_a_bad_line_when_told_to():
+    with rig.Place() as place:
+        for name, lines, code, at in (
+                ("refused", ["a,b,1", "b,b,2", "a,b,4"], "same_account", "line 3"),
+                ("malformed", ["a,b,1", "a,b", "a,b,4"], "bad_line", "line 3")):
+            world = made(place, name)
+            once = transfers(place, world, lines, "--on-bad-line", "stop")
+            refused(once, 1, code, at, "--on-bad-line skip")
+            on = transfers(place, world, lines, "--json").json()
+            rig.claim((on["already_applied"], on["applied"]) == (1, 1),
+                      "the line before it was applied, the line behind it not", on)
+        refused(transfers(place, world, lines, "--on-bad-line", "stop", "--workers", 2), 2,
+                "--workers 1")
+
+
+def import_opens_accounts_as_it_is_told_and_keeps_its_budget():
+    with rig.Place() as place:
+        world = made(place)
+        file = place / "accounts.csv"
+        file.write_text("who,what,has\nbank,treasury,100\nann,,2.50\nann,player,1\nbob,duck,1\n"
+                        "eve,player,0\n")
+        words = ["import", "accounts", world, file, "--scale", 2, "--columns"]
+        seen = rig.run(*words, "name=who,kind=what,balance=has", "--json").json()
+        rig.claim(seen["applied"] == 3 and seen["refused_by_reason"] == {"exists": 1} and
+                  seen["malformed_by_reason"] == {"there is no such kind of account": 1},
+                  "three are opened", seen)
+        # 102.50 are minted; bob's 1 is the last that fits.
+        seen = rig.run(*words, "name=who,balance=has", "--budget", "103.50", "--json").json()
+        rig.claim(seen["refused_by_reason"] == {"exists": 4} and seen["applied"] == 1,
+                  "those that are there are refused", seen)
+        lines = ["ann,zoe,1", "new,zoe,1", "ann,bank,0.10"]
+        seen = transfers(place, world, lines, "--opening", "fixed:5", "--budget", "107",
+                         "--json").json()
+        rig.claim(seen["refused_by_reason"] == {"over_budget": 2} and seen["applied"] == 1,
+                  "beyond the budget nobody is opened", seen)
+        seen = transfers(place, world, lines, "--opening", "fixed:5", "--json").json()
+        rig.claim(seen["refused_by_reason"] == {"over_budget": 2},
+                  "a line is decided once, whatever the next run allows", seen)
+        rig.claim(verdict(world)["conserved"], "money is conserved")
+        refused(transfers(place, world, lines, "--opening", "gift"), 2, "fixed:AMOUNT")
+        refused(transfers(place, world, lines, "--opening", "column"), 2, "opening_from")
+        refused(transfers(place, world, lines, "--budget", "much"), 2, "decimal")
+
+
+def the_budget_holds_whoever_spends_it():
+    with rig.Place() as place:
+        world = made(place)
+        lines = [f"a{i},b{i},1" for i in range(1000)]
+        seen = transfers(place, world, lines, "--json", "--workers", 8, "--opening", "fixed:3",
+                         "--budget", "2999").json()
+        # 499 pairs take 6 each; the last 5 are enough for nobody's pair.
+        rig.claim(seen["applied"] == 499 and seen["refused_by_reason"] == {"over_budget": 501},
+                  "exactly what the budget allows is applied", seen)
+
+
+def a_closed_import_is_listed_and_not_played_again():
+    with rig.Place() as place:
+        world = made(place)
+        rig.claim("nothing" in rig.run("import", "list", world).out, "an empty list says so")
+        lines = [f"a{i},b,1" for i in range(200)] + ["b,b,1"]
+        seen = transfers(place, world, lines, "--json").json()
+        listed = rig.run("import", "list", world, "--json").json()["imports"]
+        rig.claim(len(listed) == 1 and listed[0]["state"] == "done" and
+                  listed[0]["identity"] == seen["identity"] and listed[0]["applied"] == 200 and
+                  listed[0]["refused"] == 1 and listed[0]["file"] == "t.csv", "it is listed",
+                  listed)
+        before = verdict(world)
+        refused(rig.run("import", "close", world, "00000000"), 1, "import list")
+        refused(rig.run("import", "close", world, seen["identity"][:4]), 2, "8 digits")
+        answer = rig.run("import", "close", world, seen["identity"][:12])
+        rig.claim(answer.code == 0, "it is closed", answer)
+        rig.claim(verdict(world)["state_hash"] == before["state_hash"], "no balance has moved")
+        rig.claim("closed" in rig.run("import", "list", world).out, "the list says so")
+        refused(transfers(place, world, lines), 1, "import_closed")
+        rig.claim(verdict(world)["state_hash"] == before["state_hash"], "nothing was played again")
+        again = rig.run("import", "close", world, seen["identity"])
+        rig.claim(again.code == 0, "closing again changes nothing", again)
 
 
 def import_refuses_what_it_cannot_mean():

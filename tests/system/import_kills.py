@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Claim: a real trace, imported by three workers that are all killed twenty times, leaves the state
-of one undisturbed worker, and no line is applied twice.
+"""Claim: a real trace, imported by three workers that are all killed again and again, leaves the
+state of one undisturbed worker, and no line is applied twice.
 
-How: the import says how many lines are done; behind each 1/21 of the file the whole process group
-gets SIGKILL, and the same command is given again. The state hashes of both worlds are compared, and
-the counts of the last run with those of the undisturbed one.
+How: the import says how many lines are done; behind each 1/(kills + 1) of the file the whole
+process group gets SIGKILL, and the same command is given again. The state hashes of both worlds are
+compared, and the counts of the last run with those of the undisturbed one.
+
+usage: import_kills.py [--torture] [TRACE...]
 """
 import json
 import os
@@ -16,17 +18,10 @@ import sys
 import time
 
 import rig
+import traces
 
-KILLS = 20
-TRACES = [
-    ("ledger-paysim", "paysim.csv.zst", "from=nameOrig,to=nameDest,amount=amount"),
-    ("ledger-amlsim-cycle", "transactions.csv.zst",
-     "from=sourceNodeId,to=targetNodeId,amount=value"),
-]
-
-
-def order(world, file, columns, *more):
-    return ["import", "transfers", world, file, "--columns", columns, "--scale", 2, "--json", *more]
+KILLS = 5
+KILLS_TORTURE = 100
 
 
 def killed_at(words, lines):
@@ -51,55 +46,60 @@ def verified(world):
     return answer.json()
 
 
-def check(trace, file, columns):
+def check(trace, kills):
     with rig.Place() as place:
-        calm, stormy = place / "calm", place / "stormy"
-        for world in (calm, stormy):
-            rig.claim(rig.run("init", world).code == 0, "a world is made")
-        undisturbed = rig.run(*order(calm, file, columns, "--workers", 1))
+        calm, stormy = rig.made(place, "calm"), rig.made(place, "stormy")
+        undisturbed = rig.run(*traces.order(calm, trace, "--workers", 1))
         rig.claim(undisturbed.code == 0, "the undisturbed import is done", undisturbed)
         wanted = undisturbed.json()
         lines = wanted["lines"]
-        rig.claim(lines == wanted["applied"] + wanted["refused"] + wanted["malformed"],
+        rig.claim(lines == sum(wanted[count] for count in
+                               ("applied", "refused", "malformed", "left_out")),
                   "every line is counted once", wanted)
+        rig.claim("insufficient_funds" not in wanted["refused_by_reason"],
+                  "the grants are large enough for everything", wanted)
 
         # Slow enough that a kill meets it where it is meant to; the same command otherwise.
-        words = order(stormy, file, columns, "--workers", 3, "--rate", 60000)
-        at = [killed_at(words, lines * kill // (KILLS + 1)) for kill in range(1, KILLS + 1)]
+        rate = min(60000, lines * 2)
+        words = traces.order(stormy, trace, "--workers", 3, "--rate", rate)
+        at = [killed_at(words, lines * kill // (kills + 1)) for kill in range(1, kills + 1)]
         last = rig.run(*words)
         rig.claim(last.code == 0, "the last import is done", last)
         seen = last.json()
         rig.claim(seen["applied"] + seen["already_applied"] == wanted["applied"],
                   "every line that one worker applies is applied", f"{seen}\n{wanted}")
-        rig.claim(seen["already_applied"] >= at[-1] - wanted["refused"] - wanted["malformed"],
+        left = sum(wanted[count] for count in ("refused", "malformed", "left_out"))
+        rig.claim(seen["already_applied"] >= at[-1] - left,
                   "what was applied before the last kill is not applied again", seen)
-        for count in ("lines", "refused", "malformed"):
+        for count in ("lines", "refused_by_reason", "malformed_by_reason", "left_out", "rounded"):
             rig.claim(seen[count] == wanted[count], f"{count} are the same", f"{seen}\n{wanted}")
 
-        one, three = verified(calm), verified(stormy)
+        one, three = rig.verdict(calm), rig.verdict(stormy)
         rig.claim(one["state_hash"] == three["state_hash"], "the state hashes are equal",
                   f"{one}\n{three}")
         rig.claim(one["image_hash"] != one["state_hash"], "the hashes are two", one)
         print(json.dumps({"trace": trace, "lines": lines, "applied": wanted["applied"],
-                          "refused": wanted["refused"], "malformed": wanted["malformed"],
-                          "kills": len(at), "killed_at_lines": at,
+                          "refused": wanted["refused_by_reason"], "left_out": wanted["left_out"],
+                          "malformed": wanted["malformed"], "rounded": wanted["rounded"],
+                          "kills": len(at), "first_kill": at[0], "last_kill": at[-1],
                           "seconds_undisturbed": round(wanted["seconds"], 2),
                           "already_applied_in_last_run": seen["already_applied"],
                           "state_hash": three["state_hash"]}), flush=True)
 
 
 def main():
-    missing = [trace for trace, file, _ in TRACES if not (rig.inputs() / trace / file).exists()]
+    missing = traces.missing()
     if missing:
-        print(f"SKIPPED: not there: {', '.join(missing)} in {rig.inputs()}; name their folder with "
-              "PERDURE_DATA")
+        print(missing)
         return 77
     began = time.monotonic()
-    for trace, file, columns in TRACES:
+    words = sys.argv[1:]
+    kills = KILLS_TORTURE if "--torture" in words else KILLS
+    for trace in [word for word in words if word != "--torture"] or traces.TRACES:
         try:
-            check(trace, rig.inputs() / trace / file, columns)
+            check(trace, kills)
         except AssertionError as why:
-            print(f"FAILED {trace}: {why}\nagain: python3 {sys.argv[0]}")
+            print(f"FAILED {trace}: {why}\nagain: python3 {' '.join(sys.argv)}")
             return 1
     print(f"passed in {time.monotonic() - began:.0f} s")
     return 0
