@@ -20,7 +20,7 @@ if(perdure_sanitizers)
     # -O0: sanitized code spends its time in the checks, and compiles in half the time of -O1.
     add_compile_options(-O0 -g1 -fsanitize=${perdure_sanitizers} -fno-sanitize-recover=all)
     # gcc 12 sees uninitialised members in its own std::function once the checks are woven in.
-    add_compile_options(-Wno-maybe-uninitialized)
+    add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     set(perdure_test_options)
     add_link_options(-fsanitize=${perdure_sanitizers})
 endif()

@@ -7,7 +7,7 @@
 //             import stays listed, so that nobody plays it again.
 // Death       Every change is a part of a transaction.
 // Threads     May be shared by threads; each brings its own transaction.
-// Format      docs/formats/events.md
+// Format      docs/formats/tables.md
 #pragma once
 
 #include <perdure/core/ledger.hpp>

@@ -108,7 +108,37 @@ std::uint64_t checked_number(const setting& key, std::string_view text, const st
     return *number;
 }
 
+/// Length of the UTF-8 sequence that the text begins with; 0 if it is none.
+std::size_t sequence_at(std::string_view text) noexcept {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned first = byte(0);
+    if (first < 0x80) return 1;
+    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((byte(i) & 0xc0) != 0x80) return 0;
+    }
+    const unsigned second = byte(1);
+    const bool too_long = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+    const bool no_character = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
+    return too_long || no_character ? 0 : length;
+}
+
+/// What world.toml can hold and a path may be: UTF-8 without control characters.
+bool is_printable(std::string_view text) noexcept {
+    while (!text.empty()) {
+        const std::size_t length = sequence_at(text);
+        const auto first = static_cast<unsigned char>(text.front());
+        if (length == 0 || first < 0x20 || first == 0x7f) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
 void check_text(const setting& key, std::string_view text, const std::string& origin) {
+    if (!is_printable(text)) {
+        refuse_value(key, "...", origin, "give UTF-8 text without control characters");
+    }
     if (key.kind == setting_kind::path && !text.empty() && text.front() != '/') {
         refuse_value(key, text, origin, "give an absolute path, or nothing");
     }

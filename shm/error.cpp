@@ -148,8 +148,6 @@ entry describe(errc code) noexcept {
             return {"bad_query",
                     "A word of the question cannot be read or names no field; mend the one it "
                     "names."};
-        case errc::over_budget:
-            return {"over_budget", "The import may mint no more than --budget; give a larger one."};
         case errc::bad_line:
             return {"bad_line", "The line cannot be read; --on-bad-line skip goes on without it."};
         case errc::import_closed:

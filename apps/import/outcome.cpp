@@ -115,7 +115,7 @@ void print_checks(const import_outcome& outcome, const import_totals& sum) {
     }
     if (sum.compared == 0) return;
     print(fmt::format(
-        "  balances   {:>12}  of {} as the file says; {} departures, at most {} away",
+        "  balances   {:>12}  of {} as the file says; departures: {}; at most {} away",
         grouped(sum.equal), grouped(sum.compared), grouped(sum.departures),
         print_amount(static_cast<amount>(sum.difference_max), outcome.order.rules.scale)));
 }

@@ -189,7 +189,7 @@ class importer {
         if (budget_) {
             const auto row = PERDURE_TRY(books.asset(in, asset_));
             const auto minted = add(row.minted, value);
-            if (!minted || *minted > *budget_) return errc::over_budget;
+            if (!minted || *minted > *budget_) return errc::budget_exceeded;
         }
         return books.mint(in, treasury_, to, asset_, value);
     }

@@ -74,7 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t cou
 std::vector<std::string> tests::seeds() {
     std::vector<std::string> made;
     for (const io::codec_id id : {io::codec_id::stored, io::codec_id::shuffled}) {
-        for (const std::size_t count : {40, 200}) {
+        for (const std::size_t count : {40U, 200U}) {
             tests::record_source source(count, 1000);
             std::vector<std::byte> ring;
             for (std::size_t i = 0; i < count; ++i) source.add_transfer(ring);

@@ -150,6 +150,20 @@ BOOST_AUTO_TEST_CASE(what_is_printed_is_read_back) {
     BOOST_TEST(again.origin("region.ring") == "standard");
 }
 
+BOOST_AUTO_TEST_CASE(text_that_no_file_can_hold_is_refused) {
+    io::config config;
+    for (const char* bad : {"\x01", "a\tb", "a\x7f", "\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf",
+                            "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "\xe2\x82"}) {
+        const std::string words = refused([&] { config.assign(std::string("log.file=") + bad); });
+        BOOST_TEST(holds(words, "UTF-8"), words);
+    }
+    config.assign("log.file=\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x9f.log");
+    const toml_file file(config.print());
+    io::config again;
+    again.read_file(file.path);
+    BOOST_TEST(again.text("log.file") == config.text("log.file"));
+}
+
 BOOST_AUTO_TEST_CASE(bytes_are_printed_as_they_are_read) {
     for (const std::uint64_t bytes : {0ULL, 1ULL, 4097ULL, 1ULL << 10, 3ULL << 20, 5ULL << 40}) {
         const auto read = io::parse_bytes(io::print_bytes(bytes));

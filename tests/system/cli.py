@@ -214,10 +214,10 @@ def import_opens_accounts_as_it_is_told_and_keeps_its_budget():
         lines = ["ann,zoe,1", "new,zoe,1", "ann,bank,0.10"]
         seen = transfers(place, world, lines, "--opening", "fixed:5", "--budget", "107",
                          "--json").json()
-        rig.claim(seen["refused_by_reason"] == {"over_budget": 2} and seen["applied"] == 1,
+        rig.claim(seen["refused_by_reason"] == {"budget_exceeded": 2} and seen["applied"] == 1,
                   "beyond the budget nobody is opened", seen)
         seen = transfers(place, world, lines, "--opening", "fixed:5", "--json").json()
-        rig.claim(seen["refused_by_reason"] == {"over_budget": 2},
+        rig.claim(seen["refused_by_reason"] == {"budget_exceeded": 2},
                   "a line is decided once, whatever the next run allows", seen)
         rig.claim(verdict(world)["conserved"], "money is conserved")
         refused(transfers(place, world, lines, "--opening", "gift"), 2, "fixed:AMOUNT")
@@ -232,7 +232,7 @@ def the_budget_holds_whoever_spends_it():
         seen = transfers(place, world, lines, "--json", "--workers", 8, "--opening", "fixed:3",
                          "--budget", "2999").json()
         # 499 pairs take 6 each; the last 5 are enough for nobody's pair.
-        rig.claim(seen["applied"] == 499 and seen["refused_by_reason"] == {"over_budget": 501},
+        rig.claim(seen["applied"] == 499 and seen["refused_by_reason"] == {"budget_exceeded": 501},
                   "exactly what the budget allows is applied", seen)
 
 

@@ -53,7 +53,7 @@ class Book:
         if name in self.balances:
             return None
         if value and budget is not None and self.minted + value > budget:
-            return "over_budget"
+            return "budget_exceeded"
         self.minted += value
         self.balances[name] = value
         return None
