@@ -81,7 +81,6 @@ enum class errc : std::uint16_t {
     // Questions.
     bad_query = 150,  ///< A condition, order or field that cannot be read or is not there.
     // Imports.
-    budget_exceeded = 160,  ///< An opening balance would exceed what the import may mint.
     bad_line = 161,         ///< A line of a file holds nothing that can be imported.
     import_closed = 162,    ///< The import's keys are gone: its lines would be applied twice.
 };
