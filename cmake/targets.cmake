@@ -64,7 +64,8 @@ endfunction()
 #              [SERIAL])
 #
 # The target fast_tests builds those labelled fast.
-# LABELS: fast (all of them under a minute), crash, fault, fuzz, system, install, model, soak, torture.
+# LABELS: fast (all of them under a minute), crash, fault, fuzz, system, install, model, soak,
+# torture.
 # A test finds the command in $PERDURE_BIN and the rigged one in $PERDURE_RIGGED_BIN.
 function(perdure_test name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "LABELS;SOURCES;LIBS;ARGS")
