@@ -58,7 +58,6 @@ entry describe(errc code) noexcept {
             return {"wrong_thread", "A session stays on the thread that joined; join on this one."};
         case errc::nested:
             return {"nested", "A transaction is open already; do this work inside it."};
-        case errc::not_found: return {"not_found", "No row under that key or id."};
         case errc::exists:
             return {"exists", "A row under that key exists already; use it or choose another key."};
         case errc::stale_row:
@@ -72,13 +71,10 @@ entry describe(errc code) noexcept {
                     "A table of that name has another schema; use its version or another name."};
         case errc::bad_schema:
             return {"bad_schema", "The schema breaks a rule that shm/schema.hpp lists."};
-        case errc::unknown_account: return {"unknown_account", "No such account; open it first."};
-        case errc::unknown_asset: return {"unknown_asset", "No such asset; create it first."};
         case errc::insufficient_funds:
             return {"insufficient_funds", "The source holds less than the amount."};
         case errc::overflow:
             return {"overflow", "The amount leaves the range of 64-bit minor units; split it."};
-        case errc::bad_amount: return {"bad_amount", "Amounts that move are above zero."};
         case errc::same_account:
             return {"same_account", "Source and target are one account; name two."};
         case errc::not_authorised:
@@ -92,6 +88,81 @@ entry describe(errc code) noexcept {
                     "No faucet or sink of that name; the asset's issuer opens it."};
         case errc::wrong_faucet:
             return {"wrong_faucet", "It is the other kind or another asset's; name the right one."};
+        case errc::budget_exceeded:
+            return {"budget_exceeded",
+                    "More than the faucet's budget has left; its issuer sets it."};
+        case errc::account_frozen:
+            return {"account_frozen", "The account is frozen; wait for its end or unfreeze it."};
+        case errc::unknown_item:
+            return {"unknown_item", "No item of that serial: it was destroyed, or never created."};
+        case errc::serial_required:
+            return {"serial_required", "Units of this asset are items; move each by its serial."};
+        case errc::not_unique:
+            return {"not_unique", "This asset has no serials; use transfer, mint and burn."};
+        case errc::io_error:
+            return {"io_error", "The operating system refused a call; the log has its errno."};
+        case errc::disk_full:
+            return {"disk_full", "The disk is full; free space, then restart the keeper."};
+        case errc::lease_held:
+            return {"lease_held", "Another keeper serves this world; stop it or stand by."};
+        case errc::lease_lost:
+            return {"lease_lost", "Another keeper took over; this one must stop."};
+        case errc::damaged:
+            return {"damaged", "A file fails its checks; run `perdure verify` and restore it."};
+        case errc::missing:
+            return {"missing", "The manifest promises a file that is not there; restore it."};
+        case errc::wrong_format:
+            return {"wrong_format",
+                    "Another format version or layout; use the build that wrote it."};
+        case errc::foreign:
+            return {"foreign",
+                    "The file is not Perdure's or belongs to another user; check path and owner."};
+        case errc::bad_setting:
+            return {"bad_setting",
+                    "No such configuration, or a value outside its range; mend the key it names."};
+        case errc::history_gone:
+            return {"history_gone",
+                    "The journal does not hold that LSN any more; begin at a later one."};
+        case errc::not_written:
+            return {"not_written",
+                    "The journal does not reach that LSN yet; let a keeper write it, then ask "
+                    "again."};
+        case errc::unknown_event:
+            return {"unknown_event",
+                    "No such event is declared in this world; `perdure events --help` says how "
+                    "to list them."};
+        case errc::cursor_elsewhere:
+            return {"cursor_elsewhere",
+                    "Another process works on this projection; read its cursor and go on from "
+                    "there."};
+        case errc::broken_chain:
+            return {"broken_chain",
+                    "The row's history and its present values disagree; run `perdure verify`."};
+        case errc::value_too_large:
+            return {"value_too_large",
+                    "The value is longer than 16 MiB or than its document may be; split it or "
+                    "raise the document's limit."};
+        case errc::version_conflict:
+            return {"version_conflict",
+                    "Somebody else has written the document; read it again and decide anew."};
+        case errc::wrong_state:
+            return {"wrong_state",
+                    "The document is not in the state the transition begins in; read it again."};
+        case errc::not_json:
+            return {"not_json", "The text is no JSON; mend it or store it as binary."};
+        case errc::name_taken:
+            return {"name_taken", "Another name has the same hash; choose a slightly other one."};
+        case errc::bad_name:
+            return {"bad_name",
+                    "The name is empty, too long or has characters it may not have; "
+                    "docs/limits.md says which it may."};
+        case errc::wrong_kind:
+            return {"wrong_kind",
+                    "The document is JSON and not binary, or the other way round; erase it first."};
+        case errc::bad_query:
+            return {"bad_query",
+                    "A word of the question cannot be read or names no field; mend the one it "
+                    "names."};
         case errc::bad_line:
             return {"bad_line", "The line cannot be read; --on-bad-line skip goes on without it."};
         case errc::import_closed:

@@ -78,6 +78,14 @@ enum class errc : std::uint16_t {
     unknown_event = 130,     ///< No event of that name or number is declared in this world.
     cursor_elsewhere = 131,  ///< The projection's cursor is not where this consumer left it.
     broken_chain = 132,      ///< A row's history does not lead back to its beginning.
+    // Documents and blobs.
+    value_too_large = 140,   ///< Longer than 16 MiB, or than its document may be.
+    version_conflict = 141,  ///< The document has another version than the caller expected.
+    wrong_state = 142,       ///< The document is not in the state the transition begins in.
+    not_json = 143,          ///< The text of a JSON document does not parse.
+    name_taken = 144,        ///< Another name has the same hash.
+    bad_name = 145,          ///< A name is empty, too long or has characters it may not have.
+    wrong_kind = 146,        ///< The document is JSON and not binary, or the other way round.
     // Questions.
     bad_query = 150,  ///< A condition, order or field that cannot be read or is not there.
     // Imports.

@@ -178,6 +178,7 @@ std::vector<std::string> audit(region& where) {
     audit_index(where, faults);
     audit_trees(where, faults);
     audit_balances(where, faults);
+    audit_blobs(where, faults);
     return faults;
 }
 

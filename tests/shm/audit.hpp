@@ -29,7 +29,7 @@ ring_walk walk_ring(shm::region& where, std::uint64_t position);
 
 /// Everything that holds whatever happened, each fault in words: slots clean (P1), no stripe, ring
 /// lock or gate taken, the ring whole (R1, R2), every page and row number in one place (B1), the
-/// index exact (H1, H2), balances per group zero (I8).
+/// index exact (H1, H2), balances per group zero (I8), every chunk in one chain (V1, V2).
 std::vector<std::string> audit(shm::region& where);
 
 /// A checksum over all physical state but LSNs, versions and the ring: two equal ones mean the same

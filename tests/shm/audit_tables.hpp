@@ -33,5 +33,6 @@ void audit_pages(shm::region& where, std::vector<std::string>& faults);
 void audit_rows(shm::region& where, std::vector<std::string>& faults);
 void audit_index(shm::region& where, std::vector<std::string>& faults);
 void audit_balances(shm::region& where, std::vector<std::string>& faults);
+void audit_blobs(shm::region& where, std::vector<std::string>& faults);
 
 }  // namespace perdure::tests
