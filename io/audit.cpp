@@ -3,9 +3,10 @@
 #include <cstring>
 #include <map>
 #include <perdure/io/audit.hpp>
+#include <perdure/io/blob_audit.hpp>
 #include <perdure/io/digest.hpp>
 #include <perdure/io/journal_reader.hpp>
-#include <perdure/shm/hash_index.hpp>
+#include <perdure/shm/blob.hpp>
 #include <perdure/shm/ring.hpp>
 #include <perdure/shm/tree_index.hpp>
 
@@ -75,9 +76,15 @@ void check_order(shm::region& where, table_image& table) {
 }
 
 /// What a row says about the world: its fields, without header, numbers and free space.
-void append_logical(const shm::schema& shape, const std::byte* row,
+void append_logical(const table_image& table, const table_image* heap, const std::byte* row,
                     std::vector<std::byte>& target) {
-    for (const auto& field : shape.fields) {
+    for (const auto& field : table.shape.fields) {
+        if (field.type == shm::field_type::blob) {
+            shm::blob_ref ref;
+            std::memcpy(&ref, row + field.offset, sizeof ref);
+            append_blob(heap, ref, target);
+            continue;
+        }
         target.insert(target.end(), row + field.offset, row + field.offset + field.bytes);
     }
 }
@@ -150,15 +157,18 @@ std::vector<std::byte> pooled_image(const table_image& table) {
 }
 
 /// Live rows in the order of their logical bytes: the key, where there is one, comes first in them.
-std::vector<std::byte> logical_image(const table_image& table) {
+std::vector<std::byte> logical_image(const image& taken, const table_image& table) {
     if ((table.shape.flags & shm::pooled) != 0) return pooled_image(table);
+    const auto* heap = table_numbered(taken, table.heap);
     std::vector<std::byte> fields;
     const std::size_t bytes = table.shape.row_bytes;
     std::size_t width = 0;
-    for (const auto& field : table.shape.fields) width += field.bytes;
+    for (const auto& field : table.shape.fields) {
+        width += field.type == shm::field_type::blob ? blob_digest_bytes : field.bytes;
+    }
     for (std::size_t at = 0; at < table.rows.size(); at += bytes) {
         const auto* row = table.rows.data() + at;
-        if (header_at(row).live == 1) append_logical(table.shape, row, fields);
+        if (header_at(row).live == 1) append_logical(table, heap, row, fields);
     }
     std::vector<const std::byte*> order;
     for (std::size_t at = 0; width != 0 && at < fields.size(); at += width) {
@@ -218,7 +228,8 @@ image take_image(shm::region& where) {
     for (std::uint32_t number = shm::first_user_table; number < shm::table_count; ++number) {
         const auto shape = shm::read_schema(where, number);
         if (!shape || (shape->flags & shm::derived) != 0) continue;
-        table_image table{number, *shape, {}, {}};
+        const auto heap = shm::heap_of(where, number);
+        table_image table{number, *shape, heap ? *heap : 0, {}, {}};
         const auto& d = where.descriptor(number);
         table.rows.resize(d.row_high * d.row_bytes);
         for (std::uint64_t row = 0; row < d.row_high; ++row) {
@@ -273,10 +284,11 @@ audit examine(const image& taken) {
         append_schema(physical, table->shape);
         append_text(physical, digest_of(physical_image(*table)));
         add_balances(*table, sums, out);
-        if ((table->shape.flags & shm::transient) != 0) continue;
+        if ((table->shape.flags & (shm::transient | shm::heap)) != 0) continue;
         append_schema(state, table->shape);
-        append_text(state, digest_of(logical_image(*table)));
+        append_text(state, digest_of(logical_image(taken, *table)));
     }
+    for (auto& each : check_blobs(taken)) out.problems.push_back(std::move(each));
     out.conserved = true;
     for (const auto& [group, sum] : sums) {
         if (sum == 0) continue;

@@ -21,6 +21,7 @@ namespace perdure::io {
 struct table_image {
     std::uint32_t number;
     shm::schema shape;
+    std::uint32_t heap;           ///< Table number of the chunks of its blobs, 0 = none.
     std::vector<std::byte> rows;  ///< row_bytes each, freed ones included.
     std::vector<std::string> problems;
 };

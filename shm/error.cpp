@@ -58,6 +58,7 @@ entry describe(errc code) noexcept {
             return {"wrong_thread", "A session stays on the thread that joined; join on this one."};
         case errc::nested:
             return {"nested", "A transaction is open already; do this work inside it."};
+        case errc::not_found: return {"not_found", "No row under that key or id."};
         case errc::exists:
             return {"exists", "A row under that key exists already; use it or choose another key."};
         case errc::stale_row:
@@ -71,10 +72,13 @@ entry describe(errc code) noexcept {
                     "A table of that name has another schema; use its version or another name."};
         case errc::bad_schema:
             return {"bad_schema", "The schema breaks a rule that shm/schema.hpp lists."};
+        case errc::unknown_account: return {"unknown_account", "No such account; open it first."};
+        case errc::unknown_asset: return {"unknown_asset", "No such asset; create it first."};
         case errc::insufficient_funds:
             return {"insufficient_funds", "The source holds less than the amount."};
         case errc::overflow:
             return {"overflow", "The amount leaves the range of 64-bit minor units; split it."};
+        case errc::bad_amount: return {"bad_amount", "Amounts that move are above zero."};
         case errc::same_account:
             return {"same_account", "Source and target are one account; name two."};
         case errc::not_authorised:
@@ -99,6 +103,8 @@ entry describe(errc code) noexcept {
             return {"serial_required", "Units of this asset are items; move each by its serial."};
         case errc::not_unique:
             return {"not_unique", "This asset has no serials; use transfer, mint and burn."};
+        case errc::not_owner: return {"not_owner", "The item belongs to another account."};
+        case errc::bad_shards: return {"bad_shards", "A balance has 2, 4, 8, 16, 32 or 64 shards."};
         case errc::io_error:
             return {"io_error", "The operating system refused a call; the log has its errno."};
         case errc::disk_full:

@@ -2,6 +2,7 @@
 #include <perdure/tests/crash/primitives.hpp>
 #include <perdure/tests/crash/scenery.hpp>
 #include <perdure/tests/crash/tree_primitives.hpp>
+#include <perdure/tests/shm/papers.hpp>
 #include <stdexcept>
 
 namespace perdure::tests {
@@ -250,6 +251,43 @@ void take_idle_rows(actor& by) {
     must(paid.has_value(), "take a row of an idle slot");
 }
 
+void put_paper(actor& by) {
+    const auto shelf = papers::find(by.where);
+    commit(by, [&](transaction& tx) { return shelf.put(tx, key_of(7), text_of(2001, by.round)); });
+}
+
+/// Longer and shorter by turns.
+void replace_paper(actor& by) {
+    const auto shelf = papers::find(by.where);
+    const auto text = text_of(by.round % 2 == 0 ? 3100 : 900, by.round);
+    commit(by, [&](transaction& tx) { return shelf.put(tx, key_of(1), text); });
+}
+
+void shorten_paper(actor& by) {
+    const auto shelf = papers::find(by.where);
+    commit(by, [&](transaction& tx) { return shelf.put(tx, key_of(1), text_of(1, by.round)); });
+}
+
+void erase_paper(actor& by) {
+    const auto shelf = papers::find(by.where);
+    commit(by, [&](transaction& tx) { return shelf.erase(tx, key_of(2)); });
+}
+
+void adopt_paper(actor& by) {
+    const auto shelf = papers::find(by.where);
+    const auto row = *by.where.at<staged_row>(locate(by.where, shelf.blobs.staged(), 0));
+    commit(by, [&](transaction& tx) -> result<> {
+        auto* paper = PERDURE_TRY(shelf.edit(tx, key_of(1)));
+        return shelf.blobs.adopt(tx, shelf.heap, {{0, row.header.generation}, 5500}, paper->text);
+    });
+}
+
+void sweep_paper(actor& by) {
+    auto self = session::join(by.where, nullptr).value();
+    const auto shelf = papers::find(by.where);
+    must(shelf.blobs.sweep(self, deadline::never()).value(), "something to sweep");
+}
+
 constexpr primitive all[] = {
     {"transfer of two rows", nullptr, transfer_rows},
     {"transfer by key", nullptr, transfer_keys},
@@ -270,6 +308,13 @@ constexpr primitive all[] = {
     {"split of a chain", want_chain_split, split},
     {"making a table", nullptr, create_plain},
     {"making a keyed table", nullptr, create_keyed},
+    {"blob put", shelve_papers, put_paper},
+    {"blob replace", shelve_papers, replace_paper},
+    {"blob shortened", shelve_papers, shorten_paper},
+    {"blob free", shelve_papers, erase_paper},
+    {"staged blob adopt", stage_paper, adopt_paper},
+    {.name = "garbage step", .prepare = leave_garbage, .run = sweep_paper, .joins = true},
+    {.name = "step after a gone stager", .prepare = stage_paper, .run = sweep_paper, .joins = true},
     {"record across the ring's end", wrap_body, transfer_rows},
     {"header at the ring's end", wrap_header, transfer_rows},
     {"record up to the ring's end", wrap_exactly, transfer_rows},

@@ -5,6 +5,7 @@
 #include <bit>
 #include <csignal>
 #include <perdure/tests/crash/scenery.hpp>
+#include <perdure/tests/shm/papers.hpp>
 #include <stdexcept>
 
 namespace perdure::tests {
@@ -204,6 +205,40 @@ void leave_dead_transfer(session& first, const bank& in) {
     int status = 0;
     ::waitpid(child, &status, 0);
     must("a death", WIFSIGNALED(status));
+}
+
+void shelve_papers(session& first, const bank&) {
+    const auto shelf = papers::make(first);
+    for (const std::uint64_t i : {0U, 1U, 2U}) {
+        must("a paper", shelf.save(first, key_of(i), text_of(2500, i)).has_value());
+    }
+    // Rows enough on the free list, so that the actor need not be given any.
+    must("a staging row",
+         first.write([&](transaction& tx) { return give_rows(tx, shelf.blobs.staged()); })
+             .has_value());
+    must("a long paper", shelf.save(first, key_of(3), text_of(6000, 3)).has_value());
+    must("another", shelf.save(first, key_of(4), text_of(1, 3)).has_value());
+    for (const std::uint64_t i : {3U, 4U}) {
+        must("away with it",
+             first.write([&](transaction& tx) { return shelf.erase(tx, key_of(i)); }).has_value());
+        drain_all(first.where());
+    }
+    shelf.sweep_all(first);
+}
+
+void stage_paper(session& first, const bank& in) {
+    shelve_papers(first, in);
+    const auto shelf = papers::find(first.where());
+    const auto text = text_of(5500, 4);
+    must("a staged paper",
+         shelf.blobs.stage(first, shelf.heap, std::as_bytes(std::span(text))).has_value());
+}
+
+void leave_garbage(session& first, const bank& in) {
+    shelve_papers(first, in);
+    const auto shelf = papers::find(first.where());
+    must("a long paper", shelf.save(first, key_of(1), text_of(6000, 3)).has_value());
+    must("a short one", shelf.save(first, key_of(1), text_of(10, 3)).has_value());
 }
 
 bank make_ready(region& where, const primitive& what, unsigned round) {

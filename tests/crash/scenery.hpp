@@ -27,6 +27,13 @@ void leave_dead_closer(shm::session& first, const bank& in);
 void leave_dead_ring_holder(shm::session& first, const bank& in);
 void leave_dead_transfer(shm::session& first, const bank& in);
 
+/// Papers with texts of 2500 bytes in papers 0 to 2, and the rows that further chunks need.
+void shelve_papers(shm::session& first, const bank& in);
+/// The same, and a staged text of 5500 bytes in staging row 0.
+void stage_paper(shm::session& first, const bank& in);
+/// The same with a long text replaced by a short one: garbage in staging row 0.
+void leave_garbage(shm::session& first, const bank& in);
+
 /// Brings the tail to `offset` within the ring, which is drained on the way.
 void turn_ring_to(shm::session& self, std::uint64_t offset);
 

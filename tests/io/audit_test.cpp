@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/audit.hpp>
 #include <perdure/tests/io/kept_bank.hpp>
+#include <perdure/tests/shm/papers.hpp>
 #include <perdure/tests/shm/ranks.hpp>
 
 namespace {
@@ -164,6 +165,63 @@ BOOST_AUTO_TEST_CASE(an_ordered_index_that_lies_is_found) {
     const auto lost = look_at(with);
     BOOST_TEST_REQUIRE(lost.problems.size() == 1U);
     BOOST_TEST(lost.problems[0].find("leads to 2 rows of 3") != std::string::npos);
+}
+
+shm::row_key paper(std::uint64_t number) { return {number, 9}; }
+
+BOOST_AUTO_TEST_CASE(the_state_hash_takes_a_blob_by_its_content_not_by_its_chunks) {
+    kept_bank first;
+    kept_bank second;
+    const auto here = papers::make(first.self);
+    const auto there = papers::make(second.self);
+    for (const std::uint64_t i : {1U, 2U, 3U}) {
+        BOOST_TEST(here.save(first.self, paper(i), text_of(i * 900, i)).has_value());
+    }
+    // The same by another way: other rows, other chunks, a long value in between.
+    BOOST_TEST(there.save(second.self, paper(2), text_of(20'000, 9)).has_value());
+    for (const std::uint64_t i : {3U, 2U, 1U}) {
+        BOOST_TEST(there.save(second.self, paper(i), text_of(i * 900, i)).has_value());
+    }
+    BOOST_TEST(look_at(first).problems.empty());
+    BOOST_TEST(look_at(second).problems.empty());
+    BOOST_TEST(look_at(first).state_hash == look_at(second).state_hash);
+    there.sweep_all(second.self);
+    BOOST_TEST(look_at(first).state_hash == look_at(second).state_hash);
+    BOOST_TEST(look_at(first).image_hash != look_at(second).image_hash);
+    auto text = text_of(1800, 2);
+    text[1500] ^= 1;
+    BOOST_TEST(there.save(second.self, paper(2), text).has_value());
+    BOOST_TEST(look_at(first).state_hash != look_at(second).state_hash);
+}
+
+BOOST_AUTO_TEST_CASE(lost_and_shared_chunks_are_found) {
+    kept_bank with;
+    const auto shelf = papers::make(with.self);
+    for (const std::uint64_t i : {1U, 2U}) {
+        BOOST_TEST(shelf.save(with.self, paper(i), text_of(2500, i)).has_value());
+    }
+    const auto row_at = [&](std::uint64_t i) -> paper_row& {
+        const auto row = with.self.read(
+            [&](shm::view& seen) { return shm::find_row(seen, shelf.table, paper(i)); });
+        return *with.where.at<paper_row>(shm::locate(with.where, shelf.table, row.value()));
+    };
+    BOOST_TEST(look_at(with).problems.empty());
+    const auto told = [&](std::string_view what) {
+        for (const auto& each : look_at(with).problems) {
+            if (each.find(what) != std::string::npos) return true;
+        }
+        return false;
+    };
+    const auto before = row_at(1).text;
+    row_at(1).text.bytes = 900;
+    BOOST_TEST(told("longer than its value"));
+    BOOST_TEST(told("belongs to no value"));
+    row_at(1).text.bytes = 9000;
+    BOOST_TEST(told("ends too early"));
+    row_at(1).text = row_at(2).text;
+    BOOST_TEST(told("shares chunk"));
+    row_at(1).text = before;
+    BOOST_TEST(look_at(with).problems.empty());
 }
 
 BOOST_FIXTURE_TEST_CASE(a_journal_that_ends_too_early_or_rots_is_named, kept_bank) {
