@@ -31,6 +31,10 @@ enum class event_type : std::uint16_t {
     account_unfrozen = 16,
     balance_sharded = 17,
     balance_unsharded = 18,
+    document_created = 40,
+    document_put = 41,
+    document_erased = 42,
+    document_limited = 43,
 };
 
 /// An account's id as two words, the second's upper half zero.
@@ -193,5 +197,52 @@ struct shards_set_v1 {
 };
 static_assert(shm::mapped<shards_set_v1> && sizeof(shards_set_v1) == 24);
 BOOST_DESCRIBE_STRUCT(shards_set_v1, (), (account, asset, shards))
+
+/// A document's key: the BLAKE2b-128 hash of its collection, a zero byte and its name.
+struct document_words {
+    std::uint64_t high;
+    std::uint64_t low;
+};
+static_assert(shm::mapped<document_words> && sizeof(document_words) == 16);
+
+/// Its first version follows as a document_put.
+struct document_created_v1 {
+    document_words document;
+    std::array<char, 32> collection;
+    std::array<char, 64> name;
+    std::uint64_t bytes_max;
+    std::uint32_t versions_max;
+    std::uint32_t kind;  ///< 1 json, 2 binary.
+};
+static_assert(shm::mapped<document_created_v1> && sizeof(document_created_v1) == 128);
+
+struct document_put_v1 {
+    document_words document;
+    std::uint64_t version;
+    std::uint64_t bytes;
+    std::array<char, 32> from_state;
+    std::array<char, 32> to_state;
+    account_words actor;
+    std::uint32_t reason;    ///< The game's own code.
+    std::uint32_t checksum;  ///< CRC-32C of the value.
+};
+static_assert(shm::mapped<document_put_v1> && sizeof(document_put_v1) == 120);
+
+struct document_erased_v1 {
+    document_words document;
+    std::uint64_t version;  ///< The last it had.
+    account_words actor;
+    std::uint32_t reason;
+    std::uint32_t reserved;
+};
+static_assert(shm::mapped<document_erased_v1> && sizeof(document_erased_v1) == 48);
+
+struct document_limited_v1 {
+    document_words document;
+    std::uint64_t bytes_max;
+    std::uint32_t versions_max;
+    std::uint32_t reserved;
+};
+static_assert(shm::mapped<document_limited_v1> && sizeof(document_limited_v1) == 32);
 
 }  // namespace perdure

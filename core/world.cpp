@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <perdure/core/key_retention.hpp>
+#include <perdure/core/leftovers.hpp>
 #include <perdure/core/world.hpp>
 #include <perdure/io/audit.hpp>
 #include <perdure/io/config.hpp>
@@ -35,6 +36,7 @@ io::opening_options opening_for(const world_options& options) {
 struct found_tables {
     ledger books;
     event_catalogue events;
+    documents states;
 };
 
 /// The world's tables, those that are missing made: in a region nobody else has seen yet, or in a
@@ -43,6 +45,7 @@ result<> lay_tables(shm::region& where, shm::drain* hook) {
     auto by = session::join(where, hook);
     if (!by) return by.error();
     PERDURE_TRY(ledger::open(*by));
+    PERDURE_TRY(documents::open(*by));
     PERDURE_TRY(event_catalogue::open(*by, economy_events()));
     PERDURE_TRY(open_cursors(*by));
     return {};
@@ -51,9 +54,10 @@ result<> lay_tables(shm::region& where, shm::drain* hook) {
 /// Errors: unknown_table when an earlier build made the world with less than this one knows.
 result<found_tables> find_tables(shm::region& where) {
     const auto books = PERDURE_TRY(ledger::find(where));
+    const auto states = PERDURE_TRY(documents::find(where));
     auto events = PERDURE_TRY(event_catalogue::read(where));
     if (where.writable() && !events.has(economy_events())) return errc::unknown_table;
-    return found_tables{books, std::move(events)};
+    return found_tables{books, std::move(events), states};
 }
 
 }  // namespace
@@ -158,6 +162,8 @@ shm::drain& world::drain() const noexcept { return *parts_->keeper; }
 
 const ledger& world::books() const noexcept { return parts_->tables->books; }
 
+const perdure::documents& world::documents() const noexcept { return parts_->tables->states; }
+
 const opening& world::opened() const noexcept { return parts_->how; }
 
 shm::region& world::region() const noexcept { return *parts_->region; }
@@ -228,9 +234,11 @@ verdict world::verify(session& by, shm::deadline until) {
 
 void world::keep(const std::function<bool()>& stop) {
     key_retention keys(*parts_->region, books(), parts_->keys_kept);
+    leftovers values(*parts_->region, documents().blobs());
     const auto ended = parts_->keeper->run(*parts_->region, [&] {
         if (stop()) return true;
         keys.step();
+        values.step();
         return false;
     });
     if (ended) return;

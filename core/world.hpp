@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <perdure/core/document.hpp>
 #include <perdure/core/ledger.hpp>
 #include <perdure/core/projection.hpp>
 #include <perdure/io/file.hpp>
@@ -144,6 +145,7 @@ class world {
     void warm() const noexcept;
 
     [[nodiscard]] const ledger& books() const noexcept;
+    [[nodiscard]] const perdure::documents& documents() const noexcept;
     [[nodiscard]] const opening& opened() const noexcept;
     [[nodiscard]] condition status() const;
     [[nodiscard]] shm::region& region() const noexcept;

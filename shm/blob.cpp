@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <optional>
 #include <perdure/shm/blob.hpp>
 
 namespace perdure::shm {
@@ -64,22 +65,44 @@ bool copy_chunk(Source& source, std::uint32_t heap, std::uint64_t link, blob_chu
     return peek(chunk.header.live) == 1;
 }
 
-bool is_gone(session& by, const staged_row& row) noexcept {
-    auto& where = by.where();
+bool is_garbage(const staged_row& row) noexcept {
+    return row.state == static_cast<std::uint32_t>(staged_state::garbage);
+}
+
+/// `self`: the slot of who asks, whose life needs no test; no_slot: it has none.
+constexpr std::uint32_t no_slot = ~0U;
+bool is_gone(region& where, std::uint32_t self, const staged_row& row) noexcept {
     if (row.slot >= where.geometry().slot_count) return true;
     const auto slot = static_cast<std::uint32_t>(row.slot);
     const auto& sitter = where.slot(slot);
     if (load(sitter.thread) != row.thread || load(sitter.joined_ns) != row.joined_ns) return true;
-    return slot != by.self().slot() && try_repair(where, slot) == life::gone;
+    return slot != self && try_repair(where, slot) == life::gone;
 }
 
-/// A hint, read beside writers: whoever acts on it looks again.
+/// A staging row that can be freed. A hint, read beside writers: whoever acts on it looks again.
+struct leftover {
+    std::uint64_t row;
+    staged_row seen;
+};
+
 staged_row peek_at(region& where, std::uint64_t at) noexcept {
     std::array<std::uint64_t, sizeof(staged_row) / 8> words;
     copy_out(words.data(), where.at<std::byte>(at), sizeof words);
     staged_row row;
     std::memcpy(&row, words.data(), sizeof row);
     return row;
+}
+
+std::optional<leftover> find_leftover(region& where, std::uint32_t table,
+                                      std::uint32_t self) noexcept {
+    const std::uint64_t end = peek(where.descriptor(table).row_high);
+    for (std::uint64_t row = 0; row < end; ++row) {
+        const std::uint64_t at = locate(where, table, row);
+        if (at == 0 || peek(where.at<staged_row>(at)->header.live) != 1) continue;
+        const auto seen = peek_at(where, at);
+        if (is_garbage(seen) || is_gone(where, self, seen)) return leftover{row, seen};
+    }
+    return {};
 }
 
 }  // namespace
@@ -159,18 +182,22 @@ result<blob_heap> blob_heap::open(session& by) {
     return find(by.where());
 }
 
-/// Frees a chain that hangs on nothing any more, or leaves it to sweep().
+/// Leaves a chain that hangs on nothing any more to sweep().
+result<> blob_heap::leave(transaction& tx, std::uint32_t heap, std::uint64_t first,
+                          std::uint64_t count) const noexcept {
+    const auto taken = PERDURE_TRY(take_row(tx, staged_));
+    auto* row = reinterpret_cast<staged_row*>(taken.copy);
+    row->heap = heap;
+    row->state = static_cast<std::uint32_t>(staged_state::garbage);
+    row->first = first;
+    row->chunks = count;
+    return {};
+}
+
+/// Frees such a chain, if it is short.
 result<> blob_heap::drop(transaction& tx, std::uint32_t heap, std::uint64_t first,
                          std::uint64_t count) const noexcept {
-    if (count > chunks_freed_at_once(tx.where())) {
-        const auto taken = PERDURE_TRY(take_row(tx, staged_));
-        auto* row = reinterpret_cast<staged_row*>(taken.copy);
-        row->heap = heap;
-        row->state = static_cast<std::uint32_t>(staged_state::garbage);
-        row->first = first;
-        row->chunks = count;
-        return {};
-    }
+    if (count > chunks_freed_at_once(tx.where())) return leave(tx, heap, first, count);
     for (; count != 0; --count) {
         const std::uint64_t next = PERDURE_TRY(edit_chunk(tx, heap, first))->next;
         PERDURE_TRY(free_row(tx, heap, first - 1));
@@ -202,6 +229,13 @@ result<> blob_heap::put(transaction& tx, std::uint32_t heap, blob_ref& field,
     *link = 0;
     field.bytes = value.size();
     return drop(tx, heap, rest, present > wanted ? present - wanted : 0);
+}
+
+result<> blob_heap::abandon(transaction& tx, std::uint32_t heap, blob_ref& field) const noexcept {
+    const blob_ref old = field;
+    if (old.bytes > blob_bytes_max) return errc::garbled;
+    field = {};
+    return old.bytes == 0 ? result<>() : leave(tx, heap, old.first, chunks_of(old.bytes));
 }
 
 /// Puts a piece of a value before what is there: its chunks in ascending order of their rows.
@@ -297,29 +331,25 @@ result<> blob_heap::free_some(transaction& tx, row_id id) const noexcept {
 }
 
 result<bool> blob_heap::sweep(session& by, deadline until) const {
-    auto& where = by.where();
-    const std::uint64_t end = peek(where.descriptor(staged_).row_high);
-    for (std::uint64_t row = 0; row < end; ++row) {
-        const std::uint64_t at = locate(where, staged_, row);
-        if (at == 0 || peek(where.at<staged_row>(at)->header.live) != 1) continue;
-        const auto seen = peek_at(where, at);
-        const bool garbage = seen.state == static_cast<std::uint32_t>(staged_state::garbage);
-        if (!garbage && !is_gone(by, seen)) continue;
-        const row_id id{row, seen.header.generation};
-        const auto freed = by.write(
-            [&](transaction& tx) -> result<> {
-                const auto* now =
-                    reinterpret_cast<staged_row*>(PERDURE_TRY(edit_row(tx, staged_, id)));
-                // What was read as a hint may have been torn; a row whose stager is gone stays so.
-                const bool same = now->state == seen.state && now->slot == seen.slot &&
-                                  now->thread == seen.thread && now->joined_ns == seen.joined_ns;
-                return same ? free_some(tx, id) : errc::stale_row;
-            },
-            until);
-        if (freed || freed.error() == errc::stale_row) return true;
-        return freed.error();
-    }
-    return false;
+    const auto found = find_leftover(by.where(), staged_, by.self().slot());
+    if (!found) return false;
+    const auto& seen = found->seen;
+    const row_id id{found->row, seen.header.generation};
+    const auto freed = by.write(
+        [&](transaction& tx) -> result<> {
+            const auto* now = reinterpret_cast<staged_row*>(PERDURE_TRY(edit_row(tx, staged_, id)));
+            // What was read as a hint may have been torn; a stager that is gone stays so.
+            const bool same = now->state == seen.state && now->slot == seen.slot &&
+                              now->thread == seen.thread && now->joined_ns == seen.joined_ns;
+            return same ? free_some(tx, id) : errc::stale_row;
+        },
+        until);
+    if (!freed && freed.error() != errc::stale_row) return freed.error();
+    return true;
+}
+
+bool blob_heap::has_leftovers(region& where) const noexcept {
+    return find_leftover(where, staged_, no_slot).has_value();
 }
 
 }  // namespace perdure::shm

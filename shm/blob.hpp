@@ -80,6 +80,10 @@ class blob_heap {
         return put(tx, heap, field, {});
     }
 
+    /// The same in few steps however long the value is: its chunks are left to sweep(). For a
+    /// transaction that empties many fields. Errors: as take_row, garbled.
+    result<> abandon(transaction& tx, std::uint32_t heap, blob_ref& field) const noexcept;
+
     /// Writes a value in as many transactions as it needs. What is not adopted is freed when the
     /// session has ended. Errors: value_too_large, as session::write.
     result<staged_blob> stage(session& by, std::uint32_t heap, std::span<const std::byte> value,
@@ -96,6 +100,8 @@ class blob_heap {
     /// Frees some chunks of garbage or of a stager that is gone; false when there are none.
     /// Errors: as session::write.
     result<bool> sweep(session& by, deadline until) const;
+    /// False when sweep() would find nothing: what a keeper asks before it joins for that.
+    [[nodiscard]] bool has_leftovers(region& where) const noexcept;
 
     [[nodiscard]] std::uint32_t staged() const noexcept { return staged_; }
 
@@ -103,6 +109,8 @@ class blob_heap {
     explicit blob_heap(std::uint32_t staged) noexcept : staged_(staged) {}
     result<> drop(transaction& tx, std::uint32_t heap, std::uint64_t first,
                   std::uint64_t count) const noexcept;
+    result<> leave(transaction& tx, std::uint32_t heap, std::uint64_t first,
+                   std::uint64_t count) const noexcept;
     result<> prepend(transaction& tx, row_id id, std::span<const std::byte> piece) const noexcept;
     result<> free_some(transaction& tx, row_id id) const noexcept;
 

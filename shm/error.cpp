@@ -165,6 +165,8 @@ entry describe(errc code) noexcept {
         case errc::wrong_kind:
             return {"wrong_kind",
                     "The document is JSON and not binary, or the other way round; erase it first."};
+        case errc::bad_limit:
+            return {"bad_limit", "A document keeps 1 to 64 versions of at most 16 MiB each."};
         case errc::bad_query:
             return {"bad_query",
                     "A word of the question cannot be read or names no field; mend the one it "

@@ -86,6 +86,7 @@ enum class errc : std::uint16_t {
     name_taken = 144,        ///< Another name has the same hash.
     bad_name = 145,          ///< A name is empty, too long or has characters it may not have.
     wrong_kind = 146,        ///< The document is JSON and not binary, or the other way round.
+    bad_limit = 147,         ///< A document keeps 1 to 64 versions of at most 16 MiB.
     // Questions.
     bad_query = 150,  ///< A condition, order or field that cannot be read or is not there.
     // Imports.

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Many documents at once: saved in few transactions, loaded page by page.
+#include <algorithm>
+#include <perdure/core/document_key.hpp>
+#include <perdure/core/document_write.hpp>
+
+namespace perdure {
+namespace {
+
+using shm::view;
+
+/// What a put takes of the undo area beside its value's chunks: two rows, their buckets, ranges.
+constexpr std::uint64_t undo_of_put = 1024;
+constexpr std::uint64_t undo_of_chunk = sizeof(shm::blob_chunk) + 32;
+
+std::uint64_t undo_of(const document_value& value) noexcept {
+    return undo_of_put + shm::chunks_of(value.bytes.size()) * undo_of_chunk;
+}
+
+}  // namespace
+
+result<shm::receipt> documents::save(shm::session& by, std::string_view collection,
+                                     std::span<const document_entry> all, const saving& how) const {
+    std::vector<writing> checked;
+    checked.reserve(all.size());
+    document_change change;
+    change.actor = how.actor;
+    change.reason = how.reason;
+    change.limits = how.limits;
+    for (const auto& each : all) {
+        checked.push_back(
+            PERDURE_TRY(writing::checked({collection, each.name}, each.value, change)));
+    }
+    const auto put_all = [&](std::span<const writing> some) {
+        return by.write(
+            [&](shm::transaction& in) -> result<> {
+                for (const auto& each : some) PERDURE_TRY(put_checked(in, each));
+                return {};
+            },
+            how.until);
+    };
+    if (how.atomic) return put_all(checked);
+    const std::uint64_t room = by.where().geometry().undo_bytes * 3 / 4;
+    const std::uint64_t direct = shm::blob_direct_max(by.where());
+    shm::receipt last;
+    for (std::size_t from = 0; from < checked.size();) {
+        std::size_t count = 1;
+        std::uint64_t undo = undo_of(checked[from].value);
+        while (from + count < checked.size()) {
+            undo += undo_of(checked[from + count].value);
+            if (undo > room) break;
+            ++count;
+        }
+        const bool is_long = checked[from].value.bytes.size() > direct;
+        auto paid =
+            is_long
+                ? result<shm::receipt>(PERDURE_TRY(put_staged(by, checked[from], how.until)).paid)
+                : put_all(std::span(checked).subspan(from, count));
+        // Old versions that go may need more room than was thought: fewer then.
+        while (!paid && paid.error() == errc::transaction_too_large && count > 1) {
+            count /= 2;
+            paid = put_all(std::span(checked).subspan(from, count));
+        }
+        if (!paid) return paid.error();
+        last = *paid;
+        from += is_long ? 1 : count;
+    }
+    return last;
+}
+
+/// Rows that were the collection's when they were looked at; whoever reads them looks again.
+std::vector<std::uint64_t> documents::rows_of(shm::region& where,
+                                              std::string_view collection) const {
+    std::vector<std::uint64_t> rows;
+    const auto hash = collection.empty() ? 0 : hash_of_collection(collection);
+    const std::uint64_t end = shm::load(where.descriptor(tables_.documents).row_high);
+    for (std::uint64_t row = 0; row < end; ++row) {
+        const std::uint64_t at = shm::locate(where, tables_.documents, row);
+        if (at == 0) continue;
+        const auto& seen = *where.at<document_row>(at);
+        if (shm::peek(seen.header.live) != 1) continue;
+        if (collection.empty() || shm::peek(seen.collection_hash) == hash) rows.push_back(row);
+    }
+    return rows;
+}
+
+/// Calls each(view, row) -> result<> for the collection's documents, a page of them in one view;
+/// each page begins with each.begin().
+template <class Each>
+result<> documents::for_each_page(shm::session& by, std::string_view collection,
+                                  Each&& each) const {
+    if (!collection.empty() && !is_sound_collection(collection)) return errc::bad_name;
+    const auto rows = rows_of(by.where(), collection);
+    for (std::size_t from = 0; from < rows.size(); from += documents_at_once) {
+        const auto page =
+            std::span(rows).subspan(from, std::min(rows.size() - from, documents_at_once));
+        const auto mark = each.mark();
+        PERDURE_TRY(by.read([&](view& in) -> result<bool> {
+            each.back_to(mark);
+            for (const auto row : page) {
+                const auto head = in.get<document_row>(tables_.documents, row);
+                if (!head && head.error() == errc::not_found) continue;
+                if (!head) return head.error();
+                const bool is_it = head->header.live == 1 &&
+                                   (collection.empty() || text_in(head->collection) == collection);
+                if (is_it) PERDURE_TRY(each.take(in, *head));
+            }
+            return true;
+        }));
+    }
+    return {};
+}
+
+namespace {
+
+/// What a page's readers add to; a page that is read again begins where it began.
+template <class Element, class Read>
+struct collected {
+    std::vector<Element>& out;
+    Read read;
+    [[nodiscard]] std::size_t mark() const noexcept { return out.size(); }
+    void back_to(std::size_t mark) { out.resize(mark); }
+    result<> take(view& in, const document_row& row) {
+        out.push_back(PERDURE_TRY(read(in, row)));
+        return {};
+    }
+};
+
+template <class Element, class Read>
+collected<Element, Read> collect(std::vector<Element>& out, Read read) {
+    return {out, std::move(read)};
+}
+
+}  // namespace
+
+result<std::vector<loaded_document>> documents::load(shm::session& by,
+                                                     std::string_view collection) const {
+    if (collection.empty()) return errc::bad_name;
+    std::vector<loaded_document> out;
+    auto all = collect(out, [&](view& in, const document_row& row) -> result<loaded_document> {
+        auto head = head_of(row);
+        auto value = PERDURE_TRY(get(in, {head.collection, head.name}, head.version));
+        return loaded_document{std::move(head), std::move(value)};
+    });
+    PERDURE_TRY(for_each_page(by, collection, all));
+    std::sort(out.begin(), out.end(),
+              [](const auto& left, const auto& right) { return left.head.name < right.head.name; });
+    return out;
+}
+
+result<std::vector<document_head>> documents::list(shm::session& by,
+                                                   std::string_view collection) const {
+    std::vector<document_head> out;
+    auto all = collect(
+        out, [](view&, const document_row& row) -> result<document_head> { return head_of(row); });
+    PERDURE_TRY(for_each_page(by, collection, all));
+    std::sort(out.begin(), out.end(), [](const auto& left, const auto& right) {
+        return std::tie(left.collection, left.name) < std::tie(right.collection, right.name);
+    });
+    return out;
+}
+
+}  // namespace perdure
