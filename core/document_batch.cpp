@@ -32,7 +32,12 @@ result<shm::receipt> documents::save(shm::session& by, std::string_view collecti
         checked.push_back(
             PERDURE_TRY(writing::checked({collection, each.name}, each.value, change)));
     }
-    const auto put_all = [&](std::span<const writing> some) {
+    const auto put_all = [&](std::span<const writing> some) -> result<shm::receipt> {
+        std::uint64_t chunks = 0;
+        for (const auto& each : some) chunks += shm::chunks_of(each.value.bytes.size());
+        PERDURE_TRY(by.provide(tables_.heap, chunks, how.until));
+        PERDURE_TRY(by.provide(tables_.documents, some.size(), how.until));
+        PERDURE_TRY(by.provide(tables_.versions, some.size(), how.until));
         return by.write(
             [&](shm::transaction& in) -> result<> {
                 for (const auto& each : some) PERDURE_TRY(put_checked(in, each));

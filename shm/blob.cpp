@@ -282,8 +282,12 @@ result<staged_blob> blob_heap::stage(session& by, std::uint32_t heap,
         const auto bytes = std::min<std::uint64_t>(value.size(), end * blob_chunk_payload);
         const auto piece =
             value.subspan(from * blob_chunk_payload, bytes - from * blob_chunk_payload);
-        const auto grown =
-            by.write([&](transaction& tx) { return prepend(tx, made.id, piece); }, until);
+        auto grown = by.provide(heap, end - from, until);
+        if (grown) {
+            const auto paid =
+                by.write([&](transaction& tx) { return prepend(tx, made.id, piece); }, until);
+            if (!paid) grown = paid.error();
+        }
         if (!grown) {
             static_cast<void>(discard(by, made));  // Else it goes with the session.
             return grown.error();

@@ -72,6 +72,15 @@ result<> session::give(std::uint32_t table, deadline until) {
     return {};
 }
 
+result<> session::provide(std::uint32_t table, std::uint64_t rows, deadline until) {
+    PERDURE_TRY(may_start());
+    if (table == 0 || table >= table_count) return errc::unknown_table;
+    const auto& range = self_->control().fresh[table];
+    const bool enough = range.end - range.next >= rows;
+    if (enough || load(where_->descriptor(table).free_head) != 0) return {};
+    return give(table, until.from(where_->waits().now_ns()));
+}
+
 /// When the region is full, the unused row numbers of slots that nobody sits in are still there.
 result<> session::steal_rows(std::uint32_t table, deadline until) {
     for (std::uint32_t i = 0; i < where_->geometry().slot_count; ++i) {

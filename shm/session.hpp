@@ -58,6 +58,10 @@ class session {
         ahead_.expect(reader_.in(), table, key);
     }
 
+    /// The next transaction will take so many rows of the table, at most what its undo area holds:
+    /// with them at hand it need not run twice. Errors: as write.
+    result<> provide(std::uint32_t table, std::uint64_t rows, deadline until);
+
     [[nodiscard]] region& where() const noexcept { return *where_; }
     [[nodiscard]] participant& self() const noexcept { return *self_; }
 
