@@ -12,6 +12,7 @@
 #include <perdure/apps/cli/history.hpp>
 #include <perdure/apps/cli/reading.hpp>
 #include <perdure/apps/import/options.hpp>
+#include <perdure/apps/cli/state.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -26,6 +27,7 @@ struct command_line {
     import_order import;
     import_order opened;  // Accounts.
     close_order closing;
+    state_order document;
     demo_order play;
     part_order part;
     std::function<int()> chosen;
@@ -41,6 +43,7 @@ struct command_line {
         add_history(app, history);
         add_reading(app, reading);
         add_import();
+        add_state();
         add_demo();
         add_parts();
     }
@@ -137,6 +140,66 @@ struct command_line {
         choose(closed, [this] { return close_import(closing); });
     }
 
+    void add_state() {
+        CLI::App* above = app.add_subcommand("state", "Keeps documents: named, versioned states");
+        above->require_subcommand(1);
+        const auto verb = [&](const char* name, const char* what, const char* example,
+                              int (*work)(const state_order&)) {
+            CLI::App* made = add(*above, name, what, std::string("perdure state ") + example);
+            add_world(made, document.where);
+            choose(made, [this, work] { return work(document); });
+            return made;
+        };
+        const auto of_document = [&](CLI::App* made) {
+            made->add_option("DOCUMENT", document.document, "COLLECTION/NAME")->required();
+            return made;
+        };
+        const auto of_folder = [&](CLI::App* made) {
+            made->add_option("COLLECTION", document.collection)->required();
+            made->add_option("FOLDER", document.folder)->required();
+            return made;
+        };
+        CLI::App* put = of_document(verb("put", "Writes a version of a document",
+                                         "put ./bazaar markets/gold --file gold.json "
+                                         "--from-state open --to-state closed",
+                                         state_put));
+        put->add_option("--file", document.file, "Its content; standard input without it");
+        put->add_flag("--binary", document.binary, "Any bytes instead of JSON");
+        put->add_option("--expect-version", document.expect_version,
+                        "Refused unless this is the present version; 0: not there yet");
+        put->add_option("--from-state", document.from_state, "Refused in another state");
+        put->add_option("--to-state", document.to_state, "The state it is in afterwards");
+        put->add_option("--versions", document.versions, "Kept of a document that is new: 1 to 64");
+        CLI::App* get = of_document(
+            verb("get", "Prints a document", "get ./bazaar markets/gold --version 3", state_get));
+        get->add_option("--version", document.version, "Instead of the newest");
+        get->add_option("--file", document.file, "Writes it there; the file must not exist");
+        of_document(verb("history", "Lists a document's versions and their transitions",
+                         "history ./bazaar markets/gold --json", state_history));
+        CLI::App* diff =
+            of_document(verb("diff", "Says what differs between two versions",
+                             "diff ./bazaar markets/gold --from 3 --to 5", state_diff));
+        diff->add_option("--from", document.from, "Without it the one before");
+        diff->add_option("--to", document.to, "Without it the newest");
+        CLI::App* erase = of_document(verb("erase", "Removes a document with all its versions",
+                                           "erase ./bazaar markets/gold", state_erase));
+        CLI::App* limit =
+            of_document(verb("limit", "Changes what is kept of a document",
+                             "limit ./bazaar markets/gold --versions 3", state_limit));
+        limit->add_option("--versions", document.versions, "1 to 64");
+        limit->add_option("--bytes", document.bytes, "Of a version, at most 16 MiB");
+        verb("list", "Lists documents", "list ./bazaar --collection markets", state_list)
+            ->add_option("--collection", document.collection, "Only this one's");
+        CLI::App* save = of_folder(verb("save", "Writes every file of a folder as a document",
+                                        "save ./bazaar markets ./markets", state_save));
+        save->add_flag("--atomic", document.atomic, "In one transaction; refused if too much");
+        of_folder(verb("load", "Writes every document of a collection into a folder",
+                       "load ./bazaar markets ./copy", state_load));
+        for (CLI::App* made : {put, erase, save}) {
+            made->add_option("--reason", document.reason, "The game's own code, a number");
+        }
+    }
+
     void add_demo() {
         CLI::App* made =
             add(app, "demo",
@@ -184,6 +247,8 @@ int run(int argc, char** argv) {
     }
     const world_choice& where = line.chosen_world();
     const bool json = where.json || line.play.json;
+    const bool json =
+        line.where.json || line.import.where.json || line.document.where.json || line.play.json;
     try {
         return line.chosen();
     } catch (const failure& why) {
@@ -192,6 +257,12 @@ int run(int argc, char** argv) {
             return exit_usage;
         }
         return is_damage(why, where.directory) ? exit_damage : exit_refused;
+        if (why.reason() == errc::bad_setting) return exit_usage;
+        std::string directory = line.where.directory;
+        for (const auto* other : {&line.import.where, &line.document.where}) {
+            if (directory.empty()) directory = other->directory;
+        }
+        return is_damage(why, directory) ? exit_damage : exit_refused;
     }
 }
 
