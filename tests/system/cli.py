@@ -17,7 +17,10 @@ from rig import drop_region, kept, made, refused, stop, transfers, verdict
 
 COMMANDS = [["init"], ["serve"], ["status"], ["verify"], ["import", "transfers"],
             ["import", "accounts"], ["import", "list"], ["import", "close"], ["demo"], ["events"],
-            ["explain"]]
+            ["explain"], ["query"], ["export"], ["top"], ["doctor"],
+            ["state", "put"], ["state", "get"], ["state", "history"], ["state", "diff"],
+            ["state", "list"], ["state", "limit"], ["state", "erase"], ["state", "save"],
+            ["state", "load"]]
 
 
 def every_command_has_help_with_an_example():
