@@ -67,7 +67,7 @@ result<document_row*> documents::create(tx& by, const writing& what) const {
     head->versions_max = limits.versions;
     head->kind = static_cast<std::uint32_t>(what.value.kind);
     document_created_v1 event{};
-    event.document = words_of(what.key);
+    event.document = what.key;
     event.collection = head->collection;
     std::memcpy(event.name.data(), what.which.name.data(), what.which.name.size());
     event.bytes_max = limits.bytes;
@@ -107,7 +107,7 @@ result<std::uint64_t> documents::put_checked(tx& by, const writing& what) const 
     const auto key = key_of(head->key, head->version);
     const auto taken = PERDURE_TRY(shm::insert_key(by, tables_.versions, key));
     auto* row = reinterpret_cast<document_version_row*>(taken.copy);
-    row->document = words_of(what.key);
+    row->document = what.key;
     row->version = head->version;
     row->from_state = from_state;
     row->to_state = head->state;
@@ -117,8 +117,8 @@ result<std::uint64_t> documents::put_checked(tx& by, const writing& what) const 
     PERDURE_TRY(what.staged == nullptr ? blobs_.put(by, tables_.heap, row->value, what.value.bytes)
                                        : blobs_.adopt(by, tables_.heap, *what.staged, row->value));
     emit(by, event_type::document_put,
-         document_put_v1{words_of(what.key), head->version, head->bytes, from_state, head->state,
-                         row->actor, row->reason, what.checksum});
+         document_put_v1{what.key, head->version, head->bytes, from_state, head->state, row->actor,
+                         row->reason, what.checksum});
     return head->version;
 }
 
@@ -178,7 +178,7 @@ result<> documents::erase(tx& by, const document_name& which, account_id actor,
     PERDURE_TRY(free_versions(by, *head, version + 1));
     PERDURE_TRY(shm::erase_key(by, tables_.documents, key));
     emit(by, event_type::document_erased,
-         document_erased_v1{words_of(key), version, words_of(actor), reason, 0});
+         document_erased_v1{key, version, words_of(actor), reason, 0});
     return {};
 }
 
@@ -193,7 +193,7 @@ result<> documents::limit(tx& by, const document_name& which, const document_lim
     const std::uint64_t kept = std::min<std::uint64_t>(head->version, limits.versions);
     PERDURE_TRY(free_versions(by, *head, head->version + 1 - kept));
     emit(by, event_type::document_limited,
-         document_limited_v1{words_of(key), limits.bytes, limits.versions, 0});
+         document_limited_v1{key, limits.bytes, limits.versions, 0});
     return {};
 }
 

@@ -43,7 +43,7 @@ static_assert(shm::mapped<document_row> && sizeof(document_row) == 208);
 struct document_version_row {
     shm::row_header header;
     shm::row_key key;  ///< The document's, its lower half plus the version.
-    document_words document;
+    shm::row_key document;
     std::uint64_t version;
     state_text from_state;
     state_text to_state;

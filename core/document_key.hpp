@@ -21,7 +21,6 @@ std::uint64_t hash_of_collection(std::string_view collection) noexcept;
 constexpr shm::row_key key_of(const shm::row_key& document, std::uint64_t version) noexcept {
     return {document.high, document.low + version};
 }
-constexpr document_words words_of(const shm::row_key& key) noexcept { return {key.high, key.low}; }
 
 template <std::size_t Size>
 std::string_view text_in(const std::array<char, Size>& text) noexcept {

@@ -119,6 +119,56 @@ event_declaration item_destroyed() {
         .increments("faucets", "used", {{"faucet"}});
 }
 
+event_declaration document_created() {
+    using event = document_created_v1;
+    return declaration_of<event>("document_created", event_type::document_created, 1)
+        .field("document", &event::document)
+        .field("collection", &event::collection)
+        .field("name", &event::name)
+        .field("bytes_max", &event::bytes_max)
+        .field("versions_max", &event::versions_max)
+        .field("kind", &event::kind)
+        .sets("documents", "collection", {{"document"}}, "collection")
+        .sets("documents", "bytes_max", {{"document"}}, "bytes_max")
+        .sets("documents", "versions_max", {{"document"}}, "versions_max")
+        .sets("documents", "kind", {{"document"}}, "kind");
+}
+
+event_declaration document_put() {
+    using event = document_put_v1;
+    return declaration_of<event>("document_put", event_type::document_put, 1)
+        .field("document", &event::document)
+        .field("version", &event::version)
+        .field("bytes", &event::bytes)
+        .field("from_state", &event::from_state)
+        .field("to_state", &event::to_state)
+        .field("actor", &event::actor)
+        .field("reason", &event::reason)
+        .field("checksum", &event::checksum)
+        .sets("documents", "version", {{"document"}}, "version")
+        .sets("documents", "bytes", {{"document"}}, "bytes")
+        .sets("documents", "state", {{"document"}}, "to_state");
+}
+
+event_declaration document_erased() {
+    using event = document_erased_v1;
+    return declaration_of<event>("document_erased", event_type::document_erased, 1)
+        .field("document", &event::document)
+        .field("version", &event::version)
+        .field("actor", &event::actor)
+        .field("reason", &event::reason);
+}
+
+event_declaration document_limited() {
+    using event = document_limited_v1;
+    return declaration_of<event>("document_limited", event_type::document_limited, 1)
+        .field("document", &event::document)
+        .field("bytes_max", &event::bytes_max)
+        .field("versions_max", &event::versions_max)
+        .sets("documents", "bytes_max", {{"document"}}, "bytes_max")
+        .sets("documents", "versions_max", {{"document"}}, "versions_max");
+}
+
 /// Events that change what rows say of themselves; no column gains by them.
 template <class Event>
 event_declaration plain(const char* name, event_type type) {
@@ -152,6 +202,10 @@ std::vector<event_declaration> economy_events() {
         plain<freeze_set_v1>("account_unfrozen", type::account_unfrozen),
         plain<shards_set_v1>("balance_sharded", type::balance_sharded),
         plain<shards_set_v1>("balance_unsharded", type::balance_unsharded),
+        document_created(),
+        document_put(),
+        document_erased(),
+        document_limited(),
     };
 }
 

@@ -198,16 +198,9 @@ struct shards_set_v1 {
 static_assert(shm::mapped<shards_set_v1> && sizeof(shards_set_v1) == 24);
 BOOST_DESCRIBE_STRUCT(shards_set_v1, (), (account, asset, shards))
 
-/// A document's key: the BLAKE2b-128 hash of its collection, a zero byte and its name.
-struct document_words {
-    std::uint64_t high;
-    std::uint64_t low;
-};
-static_assert(shm::mapped<document_words> && sizeof(document_words) == 16);
-
 /// Its first version follows as a document_put.
 struct document_created_v1 {
-    document_words document;
+    shm::transaction_key document;  ///< Its row's key.
     std::array<char, 32> collection;
     std::array<char, 64> name;
     std::uint64_t bytes_max;
@@ -217,7 +210,7 @@ struct document_created_v1 {
 static_assert(shm::mapped<document_created_v1> && sizeof(document_created_v1) == 128);
 
 struct document_put_v1 {
-    document_words document;
+    shm::transaction_key document;
     std::uint64_t version;
     std::uint64_t bytes;
     std::array<char, 32> from_state;
@@ -229,7 +222,7 @@ struct document_put_v1 {
 static_assert(shm::mapped<document_put_v1> && sizeof(document_put_v1) == 120);
 
 struct document_erased_v1 {
-    document_words document;
+    shm::transaction_key document;
     std::uint64_t version;  ///< The last it had.
     account_words actor;
     std::uint32_t reason;
@@ -238,7 +231,7 @@ struct document_erased_v1 {
 static_assert(shm::mapped<document_erased_v1> && sizeof(document_erased_v1) == 48);
 
 struct document_limited_v1 {
-    document_words document;
+    shm::transaction_key document;
     std::uint64_t bytes_max;
     std::uint32_t versions_max;
     std::uint32_t reserved;
