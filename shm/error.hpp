@@ -90,8 +90,8 @@ enum class errc : std::uint16_t {
     // Questions.
     bad_query = 150,  ///< A condition, order or field that cannot be read or is not there.
     // Imports.
-    bad_line = 161,         ///< A line of a file holds nothing that can be imported.
-    import_closed = 162,    ///< The import's keys are gone: its lines would be applied twice.
+    bad_line = 161,       ///< A line of a file holds nothing that can be imported.
+    import_closed = 162,  ///< The import's keys are gone: its lines would be applied twice.
 };
 
 /// The category behind errc, so that a boost::system::error_code can carry one.

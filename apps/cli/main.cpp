@@ -11,8 +11,8 @@
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/history.hpp>
 #include <perdure/apps/cli/reading.hpp>
-#include <perdure/apps/import/options.hpp>
 #include <perdure/apps/cli/state.hpp>
+#include <perdure/apps/import/options.hpp>
 
 namespace perdure::apps {
 namespace {
