@@ -10,8 +10,9 @@ namespace {
 
 using shm::view;
 
-/// What a put takes of the undo area beside its value's chunks: two rows, their buckets, ranges.
-constexpr std::uint64_t undo_of_put = 1024;
+/// What a put takes of the undo area beside its value's chunks: two rows, their buckets, ranges,
+/// a node of the ordered index.
+constexpr std::uint64_t undo_of_put = 2048;
 constexpr std::uint64_t undo_of_chunk = sizeof(shm::blob_chunk) + 32;
 
 std::uint64_t undo_of(const document_value& value) noexcept {

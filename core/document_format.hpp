@@ -5,7 +5,7 @@
 // Invariants  O1 a document's versions are oldest to version, without a gap, each a row of its own
 //             with the value; there are at most versions_max of them.
 //             O2 texts are filled with zeros.  O3 bytes and state are the newest version's.
-// Format      docs/formats/events.md
+// Format      docs/formats/tables.md
 #pragma once
 
 #include <perdure/core/event_format.hpp>

@@ -120,14 +120,8 @@ event_declaration item_destroyed() {
 }
 
 event_declaration document_created() {
-    using event = document_created_v1;
-    return declaration_of<event>("document_created", event_type::document_created, 1)
-        .field("document", &event::document)
-        .field("collection", &event::collection)
-        .field("name", &event::name)
-        .field("bytes_max", &event::bytes_max)
-        .field("versions_max", &event::versions_max)
-        .field("kind", &event::kind)
+    return declaration_of<document_created_v1>("document_created", event_type::document_created, 1)
+        .described()
         .sets("documents", "collection", {{"document"}}, "collection")
         .sets("documents", "bytes_max", {{"document"}}, "bytes_max")
         .sets("documents", "versions_max", {{"document"}}, "versions_max")
@@ -135,36 +129,21 @@ event_declaration document_created() {
 }
 
 event_declaration document_put() {
-    using event = document_put_v1;
-    return declaration_of<event>("document_put", event_type::document_put, 1)
-        .field("document", &event::document)
-        .field("version", &event::version)
-        .field("bytes", &event::bytes)
-        .field("from_state", &event::from_state)
-        .field("to_state", &event::to_state)
-        .field("actor", &event::actor)
-        .field("reason", &event::reason)
-        .field("checksum", &event::checksum)
+    return declaration_of<document_put_v1>("document_put", event_type::document_put, 1)
+        .described()
         .sets("documents", "version", {{"document"}}, "version")
         .sets("documents", "bytes", {{"document"}}, "bytes")
         .sets("documents", "state", {{"document"}}, "to_state");
 }
 
 event_declaration document_erased() {
-    using event = document_erased_v1;
-    return declaration_of<event>("document_erased", event_type::document_erased, 1)
-        .field("document", &event::document)
-        .field("version", &event::version)
-        .field("actor", &event::actor)
-        .field("reason", &event::reason);
+    return declaration_of<document_erased_v1>("document_erased", event_type::document_erased, 1)
+        .described();
 }
 
 event_declaration document_limited() {
-    using event = document_limited_v1;
-    return declaration_of<event>("document_limited", event_type::document_limited, 1)
-        .field("document", &event::document)
-        .field("bytes_max", &event::bytes_max)
-        .field("versions_max", &event::versions_max)
+    return declaration_of<document_limited_v1>("document_limited", event_type::document_limited, 1)
+        .described()
         .sets("documents", "bytes_max", {{"document"}}, "bytes_max")
         .sets("documents", "versions_max", {{"document"}}, "versions_max");
 }

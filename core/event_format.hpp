@@ -208,6 +208,8 @@ struct document_created_v1 {
     std::uint32_t kind;  ///< 1 json, 2 binary.
 };
 static_assert(shm::mapped<document_created_v1> && sizeof(document_created_v1) == 128);
+BOOST_DESCRIBE_STRUCT(document_created_v1, (),
+                      (document, collection, name, bytes_max, versions_max, kind))
 
 struct document_put_v1 {
     shm::transaction_key document;
@@ -220,6 +222,8 @@ struct document_put_v1 {
     std::uint32_t checksum;  ///< CRC-32C of the value.
 };
 static_assert(shm::mapped<document_put_v1> && sizeof(document_put_v1) == 120);
+BOOST_DESCRIBE_STRUCT(document_put_v1, (),
+                      (document, version, bytes, from_state, to_state, actor, reason, checksum))
 
 struct document_erased_v1 {
     shm::transaction_key document;
@@ -229,6 +233,7 @@ struct document_erased_v1 {
     std::uint32_t reserved;
 };
 static_assert(shm::mapped<document_erased_v1> && sizeof(document_erased_v1) == 48);
+BOOST_DESCRIBE_STRUCT(document_erased_v1, (), (document, version, actor, reason))
 
 struct document_limited_v1 {
     shm::transaction_key document;
@@ -237,5 +242,6 @@ struct document_limited_v1 {
     std::uint32_t reserved;
 };
 static_assert(shm::mapped<document_limited_v1> && sizeof(document_limited_v1) == 32);
+BOOST_DESCRIBE_STRUCT(document_limited_v1, (), (document, bytes_max, versions_max))
 
 }  // namespace perdure

@@ -5,7 +5,9 @@
 #define BOOST_TEST_MODULE core_format
 #include <boost/test/unit_test.hpp>
 #include <perdure/core/cursor_format.hpp>
+#include <perdure/core/document_format.hpp>
 #include <perdure/core/event_type_format.hpp>
+#include <perdure/core/import_log.hpp>
 #include <perdure/core/ledger_format.hpp>
 #include <perdure/shm/described.hpp>
 #include <perdure/tests/format_tables.hpp>
@@ -46,7 +48,7 @@ void check_described(const pages& tables, const std::string& name) {
 
 BOOST_AUTO_TEST_CASE(the_rows_are_as_documented) {
     const auto tables = tables_of("tables.md");
-    BOOST_TEST(tables.size() == 8U);
+    BOOST_TEST(tables.size() == 12U);
     check_described<asset_row>(tables, "asset_row");
     check_described<account_row>(tables, "account_row");
     check_described<balance_row>(tables, "balance_row");
@@ -55,11 +57,39 @@ BOOST_AUTO_TEST_CASE(the_rows_are_as_documented) {
     check_described<hold_row>(tables, "hold_row");
     check_described<item_row>(tables, "item_row");
     check_described<key_row>(tables, "key_row");
+    using entry = import_entry;
+    check(
+        tables, "import_entry",
+        {sizeof(entry),
+         {FIELD(entry, header), FIELD(entry, key), FIELD(entry, key_rest), FIELD(entry, state),
+          FIELD(entry, scale), FIELD(entry, begun_ns), FIELD(entry, last_line), FIELD(entry, lines),
+          FIELD(entry, applied), FIELD(entry, refused), FIELD(entry, malformed),
+          FIELD(entry, left_out), FIELD(entry, asset), FIELD(entry, file), FIELD(entry, columns)}});
+    using refused = refused_line;
+    check(tables, "refused_line",
+          {sizeof(refused),
+           {FIELD(refused, header), FIELD(refused, key), FIELD(refused, line),
+            FIELD(refused, reason)}});
+    using document = document_row;
+    check(tables, "document_row",
+          {sizeof(document),
+           {FIELD(document, header), FIELD(document, key), FIELD(document, collection_hash),
+            FIELD(document, collection), FIELD(document, name_front), FIELD(document, name_back),
+            FIELD(document, state), FIELD(document, version), FIELD(document, oldest),
+            FIELD(document, bytes), FIELD(document, bytes_max), FIELD(document, versions_max),
+            FIELD(document, kind)}});
+    using version = document_version_row;
+    check(tables, "document_version_row",
+          {sizeof(version),
+           {FIELD(version, header), FIELD(version, key), FIELD(version, document),
+            FIELD(version, version), FIELD(version, from_state), FIELD(version, to_state),
+            FIELD(version, actor), FIELD(version, reason), FIELD(version, reserved),
+            FIELD(version, value)}});
 }
 
 BOOST_AUTO_TEST_CASE(the_events_are_as_documented) {
     const auto tables = tables_of("events.md");
-    BOOST_TEST(tables.size() == 13U);
+    BOOST_TEST(tables.size() == 17U);
     check_described<asset_created_v1>(tables, "asset_created_v1");
     check_described<asset_created_v2>(tables, "asset_created_v2");
     check_described<account_opened_v1>(tables, "account_opened_v1");
@@ -73,6 +103,10 @@ BOOST_AUTO_TEST_CASE(the_events_are_as_documented) {
     check_described<item_moved_v1>(tables, "item_moved_v1");
     check_described<freeze_set_v1>(tables, "freeze_set_v1");
     check_described<shards_set_v1>(tables, "shards_set_v1");
+    check_described<document_created_v1>(tables, "document_created_v1");
+    check_described<document_put_v1>(tables, "document_put_v1");
+    check_described<document_erased_v1>(tables, "document_erased_v1");
+    check_described<document_limited_v1>(tables, "document_limited_v1");
 }
 
 BOOST_AUTO_TEST_CASE(declarations_and_cursors_are_as_documented) {
