@@ -2,7 +2,7 @@
 //
 // A table that grows to a million rows, with and without an order, and ranges read from it. One
 // process; the latency of an insert is its transaction's, of a scan that of its hundred rows.
-#include "options.hpp"
+#include "bazaar.hpp"
 #include "report.hpp"
 #include "rows.hpp"
 
@@ -22,27 +22,6 @@ struct contender {
 };
 constexpr std::array<contender, 2> contenders{
     {{"perdure", make_perdure_rows}, {"lmdb", make_lmdb_rows}}};
-
-/// Directories of its own for one run, removed whatever happens.
-class run_place {
-  public:
-    explicit run_place(const options& asked, const char* engine) : plan_(asked.plan_for(engine)) {}
-    run_place(const run_place&) = delete;
-    run_place& operator=(const run_place&) = delete;
-    ~run_place() {
-        std::error_code ignored;
-        std::filesystem::remove_all(plan_.memory_directory, ignored);
-        std::filesystem::remove_all(plan_.disk_directory, ignored);
-    }
-    [[nodiscard]] const store_plan& plan() const noexcept { return plan_; }
-
-  private:
-    store_plan plan_;
-};
-
-void stop_if_asked() {
-    if (is_interrupted()) throw interrupted{};
-}
 
 /// Fills the store; the measurement's operations are rows.
 measurement fill(row_store& into, std::uint32_t batch) {

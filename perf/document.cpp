@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// 100,000 documents of 2 KiB saved in one go: new ones, then each a second version. The values are
+// JSON as a game writes it, checked while they are saved. An operation is a document; the latency
+// is that of the whole go, until the last one is applied.
+#include "bazaar.hpp"
+#include "report.hpp"
+
+#include <perdure/core/document.hpp>
+
+namespace perdure::perf {
+namespace {
+
+constexpr std::uint64_t document_count = 100'000;
+constexpr std::size_t document_bytes = 2048;
+
+/// An order book in JSON of just that many bytes.
+std::string text_of(std::uint64_t number) {
+    std::string text = R"({"market":)" + std::to_string(number) + R"(,"orders":[)";
+    for (std::uint64_t i = 0; text.size() + 80 < document_bytes; ++i) {
+        const std::uint64_t drawn = scatter(number * 64 + i);
+        text += (i == 0 ? "" : ",") + std::string(R"({"price":)") +
+                std::to_string(drawn % 100'000) + R"(,"left":)" + std::to_string(drawn >> 40U) +
+                R"(,"side":")" + (drawn % 2 == 0 ? "bid" : "ask") + R"("})";
+    }
+    text += R"(],"note":")";
+    text.append(document_bytes - text.size() - 2, 'x');
+    return text + "\"}";
+}
+
+void run(const options& asked) {
+    std::vector<std::string> names;
+    std::vector<std::string> texts;
+    for (std::uint64_t i = 0; i < document_count; ++i) {
+        names.push_back("market" + std::to_string(i));
+        texts.push_back(text_of(i));
+    }
+    std::vector<document_entry> all;
+    for (std::uint64_t i = 0; i < document_count; ++i) {
+        all.push_back({names[i], {document_kind::json, std::as_bytes(std::span(texts[i]))}});
+    }
+    series fresh({"documents-new", "perdure", durability_level::applied, 1});
+    series again({"documents-again", "perdure", durability_level::applied, 1});
+    for (int turn = 0; turn < asked.runs(); ++turn) {
+        world_options how;
+        how.capacity_bytes = std::uint64_t{2} << 30U;
+        how.ring_bytes = std::uint64_t{64} << 20U;
+        bazaar in(asked, 0, how);
+        for (series* into : {&fresh, &again}) {
+            measurement made;
+            const std::uint64_t begun = nanoseconds_now();
+            must(in.in().documents().save(in.by(), "markets", all), "save");
+            made.latency.add(nanoseconds_now() - begun);
+            made.operations_per_second =
+                static_cast<double>(document_count) * 1e9 / static_cast<double>(made.latency.sum());
+            into->add(made, in.journal());
+            in.wait_durable();
+            stop_if_asked();
+        }
+    }
+    if (asked.wants_work("documents-new")) fresh.print(asked.suite);
+    if (asked.wants_work("documents-again")) again.print(asked.suite);
+}
+
+}  // namespace
+}  // namespace perdure::perf
+
+int main(int argc, char** argv) { return perdure::perf::program(argc, argv, perdure::perf::run); }
