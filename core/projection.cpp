@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <perdure/core/projection.hpp>
+#include <perdure/shm/crash_point.hpp>
 
 namespace perdure {
 namespace {
@@ -185,6 +186,13 @@ result<> projection::gather(shm::record_source& from) {
 }
 
 result<> projection::commit(shm::session& by, const cursor_row& known) {
+    const bool is_apart = planted(shm::bug::cursor_apart);
+    if (is_apart) {
+        PERDURE_TRY(by.write([&](shm::transaction& in) -> result<> {
+            for (const auto& each : due_) PERDURE_TRY(rule_.fold(in, each));
+            return {};
+        }));
+    }
     PERDURE_TRY(by.write([&](shm::transaction& in) -> result<> {
         // The cursor first: under its lock no other process folds the same events.
         auto* row = PERDURE_TRY(edit_cursor(in, known));
@@ -194,6 +202,7 @@ result<> projection::commit(shm::session& by, const cursor_row& known) {
             row->state = static_cast<std::uint32_t>(cursor_state::following);
             row->target = 0;
         }
+        if (is_apart) return {};
         for (const auto& each : due_) PERDURE_TRY(rule_.fold(in, each));
         return {};
     }));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 #include <perdure/shm/blob.hpp>
+#include <perdure/shm/crash_point.hpp>
 
 namespace perdure::shm {
 namespace {
@@ -228,6 +229,7 @@ result<> blob_heap::put(transaction& tx, std::uint32_t heap, blob_ref& field,
     const std::uint64_t rest = *link;
     *link = 0;
     field.bytes = value.size();
+    if (planted(bug::chunks_leaked)) return {};
     return drop(tx, heap, rest, present > wanted ? present - wanted : 0);
 }
 

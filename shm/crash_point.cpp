@@ -38,6 +38,12 @@ constexpr std::array all_bugs{
     bug::store_before_undo,
     bug::gate_ignored,
     bug::owner_unchecked,
+    bug::key_left_behind,
+    bug::leaf_not_noted,
+    bug::chunks_leaked,
+    bug::generation_kept,
+    bug::cursor_apart,
+    bug::ring_unchecked,
 };
 
 constinit crash_tally own_tally{};
@@ -163,6 +169,12 @@ std::string_view name(bug which) noexcept {
         case bug::store_before_undo: return "store_before_undo";
         case bug::gate_ignored: return "gate_ignored";
         case bug::owner_unchecked: return "owner_unchecked";
+        case bug::key_left_behind: return "key_left_behind";
+        case bug::leaf_not_noted: return "leaf_not_noted";
+        case bug::chunks_leaked: return "chunks_leaked";
+        case bug::generation_kept: return "generation_kept";
+        case bug::cursor_apart: return "cursor_apart";
+        case bug::ring_unchecked: return "ring_unchecked";
     }
     return "unknown";
 }

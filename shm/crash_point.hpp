@@ -44,6 +44,12 @@ enum class bug : std::uint16_t {
     store_before_undo,          ///< A row is stored before its image is in the undo.
     gate_ignored,               ///< A transaction does not look at the gate.
     owner_unchecked,            ///< Release does not look whose stripe it is.
+    key_left_behind,            ///< settle() forgets the old key of a row that moves in an index.
+    leaf_not_noted,             ///< A scan does not note the leaves it has read.
+    chunks_leaked,              ///< A shorter value keeps the chunks it does not need.
+    generation_kept,            ///< A freed row keeps its generation.
+    cursor_apart,               ///< A projection's cursor moves in a transaction of its own.
+    ring_unchecked,             ///< What was copied out of the ring is not checked afterwards.
 };
 
 #if defined(PERDURE_RIG)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // transaction::settle: ordered indexes follow the rows that were edited.
+#include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/tree_index.hpp>
 
 namespace perdure::shm {
@@ -28,7 +29,8 @@ result<> transaction::settle() noexcept {
             const auto was = key_of_row(index, before, row.row);
             const auto is = key_of_row(index, after, row.row);
             if (lived && lives && was == is) continue;
-            if (lived) PERDURE_TRY(erase_entry(*this, index, was));
+            const bool forgets = planted(bug::key_left_behind) && lives;
+            if (lived && !forgets) PERDURE_TRY(erase_entry(*this, index, was));
             if (lives) PERDURE_TRY(insert_entry(*this, index, is));
         }
         // What the indexes hold of the row from now on, for the next time.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/table.hpp>
 
 namespace perdure::shm {
@@ -248,7 +249,9 @@ result<> free_row(transaction& tx, std::uint32_t table, std::uint64_t row) noexc
     auto* d = PERDURE_TRY(edit_descriptor(tx, table));
     std::fill(copy + sizeof(row_header), copy + shape->row_bytes, std::byte{0});
     freed->header.live = 0;
-    freed->header.generation = (freed->header.generation + 1) & 0xffff;
+    if (!planted(bug::generation_kept)) {
+        freed->header.generation = (freed->header.generation + 1) & 0xffff;
+    }
     freed->free_link = d->free_head;
     d->free_head = row + 1;
     return {};

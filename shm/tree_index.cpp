@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/tree_index.hpp>
 
 namespace perdure::shm {
@@ -264,7 +265,11 @@ result<> scan<Source>::load_leaf(std::uint64_t hint, const index_key& key) noexc
         if (hint == 0) hint = PERDURE_TRY(descend(*source_, tree_->shape, key, 0));
         const std::uint64_t at = source_->locate(nodes, hint);
         if (at != 0) {
-            PERDURE_TRY(source_->get_words(at, sizeof leaf_, stripe_of(nodes, hint), &leaf_));
+            if (planted(bug::leaf_not_noted)) {
+                copy_out(&leaf_, source_->where().template at<tree_node>(at), sizeof leaf_);
+            } else {
+                PERDURE_TRY(source_->get_words(at, sizeof leaf_, stripe_of(nodes, hint), &leaf_));
+            }
             const seen_node seen{&leaf_, tree_->shape.words};
             if (seen.is_used(hint) && seen.level() == 0 && seen.covers(key)) return {};
         }

@@ -129,6 +129,10 @@ constexpr planted_bug bugs[] = {
     {bug::release_before_publish, "death behind released rows"},
     {bug::gate_ignored, "commit behind the gate"},
     {bug::owner_unchecked, "roll back beside an owner"},
+    {bug::key_left_behind, {}},
+    {bug::chunks_leaked, {}},
+    {bug::leaf_not_noted, "phantom in a range"},
+    {bug::generation_kept, "row under an old id"},
 };
 
 void run_rig(verdict& out, std::string_view race) {

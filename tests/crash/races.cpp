@@ -9,6 +9,7 @@
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/tests/crash/races.hpp>
 #include <perdure/tests/crash/scenery.hpp>
+#include <perdure/tests/shm/ranks.hpp>
 #include <thread>
 
 namespace perdure::tests {
@@ -213,7 +214,62 @@ std::string copy_across_a_roll_back(shared_bytes&) {
     return valid && copy.balance != before ? "a value that was rolled back was read as true" : "";
 }
 
+/// T1 counts the ranks of a range and writes the count down; before its claim T2 adds one to it.
+std::string phantom_in_a_range(shared_bytes& memory) {
+    stage on(memory, ordinary, 0);
+    auto& where = on.where();
+    auto first = session::join(where, nullptr).value();
+    const auto all = ranks::make(first);
+    auto self = participant::join(where).value();
+    transaction tx(self);
+    scan<transaction> walk(tx, all.by_score, key_prefix().lowest(), key_prefix().highest());
+    std::uint32_t count = 0;
+    while (walk.next().value()) ++count;
+    tx.edit<account_row>(on.in().accounts, 1).value()->mark = count;
+    bool added = false;
+    at_point("commit.ring_lock", [&] {
+        std::thread([&] {
+            auto other = session::join(where, nullptr).value();
+            const auto theirs = other.write(
+                [&](transaction& now) -> result<> {
+                    PERDURE_TRY(add_rank(now, all, 1, 5));
+                    return {};
+                },
+                soon());
+            added = theirs.has_value();
+        }).join();
+    });
+    const auto paid = tx.commit();
+    if (!added) return "the race was not played";
+    return paid ? "a commit rests on a range that had one row more by then" : "";
+}
+
+/// An id is kept; its row is freed and taken again.
+std::string row_under_an_old_id(shared_bytes& memory) {
+    stage on(memory, ordinary, 0);
+    auto self = session::join(on.where(), nullptr).value();
+    row_id id;
+    const auto take = [&](transaction& tx) -> result<> {
+        const auto taken = PERDURE_TRY(take_row(tx, on.in().wide));
+        id = row_id(taken.row, reinterpret_cast<row_header*>(taken.copy)->generation);
+        return {};
+    };
+    if (!self.write(take)) return "no row";
+    const row_id old = id;
+    const auto freed =
+        self.write([&](transaction& tx) { return free_row(tx, on.in().wide, old.row()); });
+    if (!freed || !self.write(take)) return "the row cannot be taken again";
+    if (id.row() != old.row()) return "another row was taken: the race was not played";
+    const auto followed = self.write([&](transaction& tx) -> result<> {
+        PERDURE_TRY(edit_row(tx, on.in().wide, old));
+        return {};
+    });
+    return followed ? "an id led to the row that came after its own" : "";
+}
+
 constexpr race all[] = {
+    {"phantom in a range", phantom_in_a_range},
+    {"row under an old id", row_under_an_old_id},
     {"read, then overtaken", read_then_overtaken},
     {"death behind released rows", death_behind_released_rows},
     {"commit behind the gate", commit_behind_the_gate},
