@@ -18,9 +18,10 @@ inline constexpr std::uint32_t import_workers_max = 32;
 
 /// What says no to a line; anything else stops the import.
 inline constexpr std::array refusal_reasons{
-    errc::unknown_account, errc::unknown_asset,  errc::insufficient_funds,
-    errc::overflow,        errc::bad_amount,     errc::same_account,
-    errc::exists,          errc::budget_exceeded};
+    errc::unknown_account, errc::unknown_asset,   errc::insufficient_funds,
+    errc::overflow,        errc::bad_amount,      errc::same_account,
+    errc::exists,          errc::budget_exceeded, errc::account_frozen,
+    errc::serial_required};
 
 struct alignas(64) import_row {
     struct refusal {
