@@ -50,7 +50,8 @@ struct command_line {
 
     /// Of the command that was given.
     [[nodiscard]] const world_choice& chosen_world() const {
-        for (const world_choice* each : {&import.where, &opened.where, &closing.where}) {
+        for (const world_choice* each :
+             {&import.where, &opened.where, &closing.where, &document.where}) {
             if (!each->directory.empty()) return *each;
         }
         return where;
@@ -247,8 +248,6 @@ int run(int argc, char** argv) {
     }
     const world_choice& where = line.chosen_world();
     const bool json = where.json || line.play.json;
-    const bool json =
-        line.where.json || line.import.where.json || line.document.where.json || line.play.json;
     try {
         return line.chosen();
     } catch (const failure& why) {
@@ -257,12 +256,6 @@ int run(int argc, char** argv) {
             return exit_usage;
         }
         return is_damage(why, where.directory) ? exit_damage : exit_refused;
-        if (why.reason() == errc::bad_setting) return exit_usage;
-        std::string directory = line.where.directory;
-        for (const auto* other : {&line.import.where, &line.document.where}) {
-            if (directory.empty()) directory = other->directory;
-        }
-        return is_damage(why, directory) ? exit_damage : exit_refused;
     }
 }
 
