@@ -15,6 +15,7 @@
 #include <perdure/core/document_format.hpp>
 #include <perdure/core/id.hpp>
 #include <perdure/shm/blob.hpp>
+#include <perdure/shm/tree_index.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -148,21 +149,20 @@ class documents {
 
   private:
     struct writing;
-    documents(tables numbers, const shm::blob_heap& blobs) noexcept
-        : tables_(numbers), blobs_(blobs) {}
+    documents(tables numbers, const shm::blob_heap& blobs, shm::tree by_name)
+        : tables_(numbers), blobs_(blobs), by_name_(std::move(by_name)) {}
     result<std::uint64_t> put_checked(shm::transaction& by, const writing& what) const;
     result<document_row*> edit_head(shm::transaction& by, const writing& what) const;
     result<document_row*> create(shm::transaction& by, const writing& what) const;
     result<shm::blob_ref> make_room(shm::transaction& by, document_row& head) const;
     result<> free_versions(shm::transaction& by, document_row& head, std::uint64_t from) const;
     result<put_answer> put_staged(shm::session& by, const writing& what, shm::deadline until) const;
-    [[nodiscard]] std::vector<std::uint64_t> rows_of(shm::region& where,
-                                                     std::string_view collection) const;
     template <class Each>
     result<> for_each_page(shm::session& by, std::string_view collection, Each&& each) const;
 
     tables tables_;
     shm::blob_heap blobs_;
+    shm::tree by_name_;  ///< Collections, by name.
 };
 
 }  // namespace perdure

@@ -75,45 +75,36 @@ result<shm::receipt> documents::save(shm::session& by, std::string_view collecti
     return last;
 }
 
-/// Rows that were the collection's when they were looked at; whoever reads them looks again.
-std::vector<std::uint64_t> documents::rows_of(shm::region& where,
-                                              std::string_view collection) const {
-    std::vector<std::uint64_t> rows;
-    const auto hash = collection.empty() ? 0 : hash_of_collection(collection);
-    const std::uint64_t end = shm::load(where.descriptor(tables_.documents).row_high);
-    for (std::uint64_t row = 0; row < end; ++row) {
-        const std::uint64_t at = shm::locate(where, tables_.documents, row);
-        if (at == 0) continue;
-        const auto& seen = *where.at<document_row>(at);
-        if (shm::peek(seen.header.live) != 1) continue;
-        if (collection.empty() || shm::peek(seen.collection_hash) == hash) rows.push_back(row);
-    }
-    return rows;
-}
-
-/// Calls each(view, row) -> result<> for the collection's documents, a page of them in one view;
-/// each page begins with each.begin().
+/// Calls each.take(view, row) for the collection's documents in the order of their names, a page of
+/// them in one view: what a page says was true at one moment, and nothing was missing in it.
 template <class Each>
 result<> documents::for_each_page(shm::session& by, std::string_view collection,
                                   Each&& each) const {
     if (!collection.empty() && !is_sound_collection(collection)) return errc::bad_name;
-    const auto rows = rows_of(by.where(), collection);
-    for (std::size_t from = 0; from < rows.size(); from += documents_at_once) {
-        const auto page =
-            std::span(rows).subspan(from, std::min(rows.size() - from, documents_at_once));
+    shm::index_key from;
+    shm::index_key to;
+    to.words.fill(~0ULL);
+    if (!collection.empty()) from.words[0] = to.words[0] = hash_of_collection(collection);
+    for (bool more = true; more;) {
         const auto mark = each.mark();
+        auto last = from;
         PERDURE_TRY(by.read([&](view& in) -> result<bool> {
             each.back_to(mark);
-            for (const auto row : page) {
-                const auto head = in.get<document_row>(tables_.documents, row);
-                if (!head && head.error() == errc::not_found) continue;
-                if (!head) return head.error();
-                const bool is_it = head->header.live == 1 &&
-                                   (collection.empty() || text_in(head->collection) == collection);
-                if (is_it) PERDURE_TRY(each.take(in, *head));
+            more = false;
+            shm::scan<view> names(in, by_name_, from, to);
+            for (std::size_t i = 0; PERDURE_TRY(names.next()); ++i) {
+                more = i == documents_at_once;
+                if (more) break;
+                last = names.key();
+                const auto head = PERDURE_TRY(in.get<document_row>(tables_.documents, names.row()));
+                // Two collections may have one hash.
+                const bool is_it = collection.empty() || text_in(head.collection) == collection;
+                if (is_it) PERDURE_TRY(each.take(in, head));
             }
             return true;
         }));
+        from = last;
+        ++from.words[by_name_.shape.words - 1];
     }
     return {};
 }

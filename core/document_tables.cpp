@@ -83,7 +83,9 @@ result<documents> documents::find(shm::region& where) {
     numbers.versions = PERDURE_TRY(find_table(where, version_schema()));
     numbers.heap = PERDURE_TRY(shm::heap_of(where, numbers.versions));
     const auto blobs = PERDURE_TRY(shm::blob_heap::find(where));
-    return documents(numbers, blobs);
+    auto by_name =
+        PERDURE_TRY(shm::find_tree(where, numbers.documents, {"collection_hash", "name_front"}));
+    return documents(numbers, blobs, std::move(by_name));
 }
 
 }  // namespace perdure
