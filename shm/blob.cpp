@@ -150,7 +150,7 @@ template result<> get_blob(view&, std::uint32_t, const blob_ref&, std::span<std:
 
 schema staged_schema() {
     schema made;
-    made.name = "blobs.staged";
+    made.name = "staged_blobs";
     made.row_bytes = sizeof(staged_row);
     made.flags = transient;
     made.fields = {

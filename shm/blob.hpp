@@ -42,7 +42,7 @@ enum class staged_state : std::uint32_t {
     garbage = 2,  ///< A long value that was replaced or erased: freed in bounded steps.
 };
 
-/// A row of the table "blobs.staged": what a chain hangs on that hangs on no field.
+/// A row of the table "staged_blobs": what a chain hangs on that hangs on no field.
 struct staged_row {
     row_header header;
     std::uint32_t heap;   ///< Table of the chunks.
