@@ -17,7 +17,9 @@ endif()
 
 find_program(perdure_ccache ccache)
 if(perdure_ccache AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${perdure_ccache}")
+    # What ccache must be told to keep files that begin with precompiled headers.
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+        CCACHE_SLOPPINESS=pch_defines,time_macros "${perdure_ccache}")
 endif()
 
 # Everybody, users included, writes <perdure/shm/region.hpp>: inside the tree a link makes it so.
@@ -39,6 +41,7 @@ function(perdure_library folder)
         add_library(${target} STATIC ${arg_SOURCES})
         target_include_directories(${target} PUBLIC "$<BUILD_INTERFACE:${perdure_include}>")
         target_compile_features(${target} PUBLIC cxx_std_20)
+        perdure_precompile(${target} perdure_headers)
         target_link_libraries(${target} PRIVATE "$<BUILD_INTERFACE:perdure_warnings>")
         foreach(scope IN ITEMS PUBLIC PRIVATE)
             set(libraries ${arg_${scope}})
@@ -75,6 +78,7 @@ function(perdure_test name)
 
     add_executable(${name}_test ${arg_SOURCES})
     target_compile_definitions(${name}_test PRIVATE "BOOST_TEST_DYN_LINK=")
+    perdure_precompile(${name}_test perdure_test_headers)
     target_link_libraries(${name}_test PRIVATE
         perdure_warnings ${arg_LIBS} Boost::unit_test_framework Threads::Threads)
     add_test(NAME ${name} COMMAND ${name}_test ${arg_ARGS})
