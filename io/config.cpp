@@ -169,7 +169,7 @@ std::size_t distance(std::string_view one, std::string_view other) {
     return row.back();
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') out += '\\';
@@ -312,7 +312,7 @@ std::string config::print() const {
         }
         if (values_[i].text == key.standard) out += "# ";
         out += std::string(key.name.substr(section.size() + 1)) + " = ";
-        out += key.kind == setting_kind::count ? values_[i].text : quoted(values_[i].text);
+        out += key.kind == setting_kind::count ? values_[i].text : in_quotes(values_[i].text);
         out += '\n';
     }
     return out;
