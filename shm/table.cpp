@@ -6,7 +6,8 @@
 namespace perdure::shm {
 namespace {
 
-constexpr std::uint64_t rows_given = 128;
+// Few, so that the buckets that grow with them are split in small portions (perf/tables).
+constexpr std::uint64_t rows_given = 32;
 constexpr std::string_view longest_suffix = ".overflow";
 
 /// Table 0 has no rows: its stripes belong to descriptors, stripe (0, 0) to the page counter.
