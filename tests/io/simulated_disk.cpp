@@ -55,6 +55,7 @@ bool simulated_disk::is_synced(const std::string& path) const {
 }
 
 int simulated_disk::open(const char* path, int flags, unsigned) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     if (const int error = fault_of()) return error == -1 ? 0 : -error;
     auto found = names_.find(path);
     if (found == names_.end()) {
@@ -71,11 +72,13 @@ int simulated_disk::open(const char* path, int flags, unsigned) noexcept {
 }
 
 int simulated_disk::close(int descriptor) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     return open_.erase(descriptor) == 1 ? 0 : -EBADF;
 }
 
 std::int64_t simulated_disk::read(int descriptor, std::span<std::byte> into,
                                   std::uint64_t offset) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     if (const int error = fault_of(); error > 0) return -error;
     const auto& bytes = files_[open_.at(descriptor)];
     if (offset >= bytes.size()) return 0;
@@ -86,6 +89,7 @@ std::int64_t simulated_disk::read(int descriptor, std::span<std::byte> into,
 
 std::int64_t simulated_disk::write(int descriptor, std::span<const std::byte> from,
                                    std::uint64_t offset) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     const int error = fault_of(true);
     if (error == EINTR) return -EINTR;
     const std::size_t inode = open_.at(descriptor);
@@ -97,6 +101,7 @@ std::int64_t simulated_disk::write(int descriptor, std::span<const std::byte> fr
 }
 
 int simulated_disk::sync(int descriptor) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     const std::size_t inode = open_.at(descriptor);
     if (const int error = fault_of(); error > 0) {
         if (error == EINTR) return -EINTR;
@@ -112,6 +117,7 @@ int simulated_disk::sync(int descriptor) noexcept {
 }
 
 int simulated_disk::allocate(int descriptor, std::uint64_t bytes) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     if (const int error = fault_of(); error > 0) return -error;
     const std::size_t inode = open_.at(descriptor);
     const std::uint64_t longer = std::max<std::uint64_t>(bytes, files_[inode].size());
@@ -121,6 +127,7 @@ int simulated_disk::allocate(int descriptor, std::uint64_t bytes) noexcept {
 }
 
 int simulated_disk::truncate(int descriptor, std::uint64_t bytes) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     if (const int error = fault_of(); error > 0) return -error;
     const std::size_t inode = open_.at(descriptor);
     trace_.push_back({what::resize, inode, bytes, {}, {}, {}, false});
@@ -129,11 +136,13 @@ int simulated_disk::truncate(int descriptor, std::uint64_t bytes) noexcept {
 }
 
 std::int64_t simulated_disk::size(int descriptor) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     if (const int error = fault_of(); error > 0) return -error;
     return static_cast<std::int64_t>(files_[open_.at(descriptor)].size());
 }
 
 int simulated_disk::rename(const char* from, const char* to) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     if (const int error = fault_of(); error > 0) return -error;
     const auto found = names_.find(from);
     if (found == names_.end()) return -ENOENT;
@@ -143,6 +152,7 @@ int simulated_disk::rename(const char* from, const char* to) noexcept {
 }
 
 int simulated_disk::unlink(const char* path) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     if (const int error = fault_of(); error > 0) return -error;
     const auto found = names_.find(path);
     if (found == names_.end()) return -ENOENT;
@@ -152,11 +162,13 @@ int simulated_disk::unlink(const char* path) noexcept {
 }
 
 int simulated_disk::make_directory(const char* path, unsigned) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     if (const int error = fault_of(); error > 0) return -error;
     return directories_.insert(path).second ? 0 : -EEXIST;
 }
 
 int simulated_disk::sync_directory(const char* path) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     if (const int error = fault_of(); error > 0) return -error;
     if (!directories_.contains(path)) return -ENOENT;
     trace_.push_back({what::sync_folder, 0, 0, {}, path, {}, false});
@@ -164,6 +176,7 @@ int simulated_disk::sync_directory(const char* path) noexcept {
 }
 
 int simulated_disk::list(const char* path, std::vector<std::string>& names) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     if (const int error = fault_of(); error > 0) return -error;
     if (!directories_.contains(path)) return -ENOENT;
     for (const auto& [name, inode] : names_) {
@@ -180,6 +193,7 @@ int simulated_disk::lock(int, bool) noexcept {
 int simulated_disk::unlock(int) noexcept { return 0; }
 
 void simulated_disk::drop_cache(int descriptor) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
     const std::size_t inode = open_.at(descriptor);
     const auto is_lost = [&](const change& one) { return one.inode == inode && one.lost; };
     if (std::none_of(trace_.begin(), trace_.end(), is_lost)) return;

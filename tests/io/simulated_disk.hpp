@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <set>
@@ -113,6 +114,14 @@ class simulated_disk : public io::kernel_calls {
     static void apply_name(const change& one, name_map& names);
     [[nodiscard]] std::vector<bool> durable_changes(std::size_t count) const;
 
+    /// The calls of many threads are made one after the other; a copy has a lock of its own.
+    struct call_lock : std::recursive_mutex {
+        call_lock() = default;
+        call_lock(const call_lock& /*other*/) : std::recursive_mutex() {}
+        call_lock& operator=(const call_lock& /*other*/) { return *this; }
+    };
+
+    call_lock one_at_a_time_;
     std::vector<std::vector<std::byte>> files_;  // By inode, as the page cache has them.
     std::vector<std::vector<std::byte>> born_;   // By inode, what the image started with.
     name_map names_;
