@@ -105,15 +105,22 @@ result<> check_legs(std::span<const leg> legs) noexcept {
     return {};
 }
 
-result<> check_change(change& each) noexcept {
+constexpr auto most = std::numeric_limits<amount>::max();
+
+/// What cannot be an amount cannot be there.
+result<> check_payer(change& each) noexcept {
     if (each.units->is_unique()) return errc::serial_required;
     if (each.leaves) PERDURE_TRY(each.units->may_leave());
-    // What cannot be an amount cannot be there, nor find room.
-    constexpr auto most = std::numeric_limits<amount>::max();
+    if (each.net >= 0) return {};
     if (each.net < -wide{most}) return errc::insufficient_funds;
+    return each.units->has(static_cast<amount>(-each.net));
+}
+
+/// Nor find room.
+result<> check_taker(change& each) noexcept {
+    if (each.net <= 0) return {};
     if (each.net > most) return errc::overflow;
-    const auto net = static_cast<amount>(each.net);
-    return net < 0 ? each.units->has(-net) : each.units->may_take(net);
+    return each.units->may_take(static_cast<amount>(each.net));
 }
 
 }  // namespace
@@ -130,7 +137,10 @@ result<> ledger::post(tx& by, std::span<const leg> legs, posting_note note) cons
     for (auto& each : changes) {
         each.units = PERDURE_TRY(purse::open(by, tables_, each.account, each.asset));
     }
-    for (auto& each : changes) PERDURE_TRY(check_change(each));
+    // Payers first, as in a transfer: one shard shows less than the whole position, and the answer
+    // must not depend on it. What all payers have is within the supply, so it finds room.
+    for (auto& each : changes) PERDURE_TRY(check_payer(each));
+    for (auto& each : changes) PERDURE_TRY(check_taker(each));
     // New rows first: what the engine may refuse comes before anything has moved.
     for (auto& each : changes) {
         if (each.net > 0) PERDURE_TRY(each.units->give(static_cast<amount>(each.net)));

@@ -184,9 +184,14 @@ economy_model::answer economy_model::move(const std::vector<part>& legs) {
     for (const auto& at : order) {
         if (assets[at.second].unique) return errc::serial_required;
         if (payers.contains(at) && is_frozen(at.first)) return errc::account_frozen;
-        const __int128 after = positions[at].available + sums[at];
-        if (after < 0) return errc::insufficient_funds;
-        if (after > INT64_MAX) return errc::overflow;
+        if (positions[at].available + std::min<__int128>(sums[at], 0) < 0) {
+            return errc::insufficient_funds;
+        }
+    }
+    for (const auto& at : order) {
+        if (positions[at].available + std::max<__int128>(sums[at], 0) > INT64_MAX) {
+            return errc::overflow;
+        }
     }
     for (const auto& at : order) positions[at].available += static_cast<amount>(sums[at]);
     return {};
