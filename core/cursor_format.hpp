@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <boost/describe.hpp>
 #include <perdure/shm/record_format.hpp>
 #include <perdure/shm/region_format.hpp>
 
@@ -30,5 +31,6 @@ struct cursor_row {
     std::uint32_t reserved;
 };
 static_assert(shm::mapped<cursor_row> && sizeof(cursor_row) == 104);
+BOOST_DESCRIBE_STRUCT(cursor_row, (), (key, name, lsn, target, applied, state))
 
 }  // namespace perdure

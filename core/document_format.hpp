@@ -8,6 +8,7 @@
 // Format      docs/formats/tables.md
 #pragma once
 
+#include <boost/describe.hpp>
 #include <perdure/core/event_format.hpp>
 #include <perdure/shm/hash_index.hpp>
 #include <perdure/shm/schema_format.hpp>
@@ -39,6 +40,9 @@ struct document_row {
     std::uint32_t kind;  ///< document_kind
 };
 static_assert(shm::mapped<document_row> && sizeof(document_row) == 208);
+BOOST_DESCRIBE_STRUCT(document_row, (),
+                      (key, collection_hash, collection, name_front, name_back, state, version,
+                       oldest, bytes, bytes_max, versions_max, kind))
 
 struct document_version_row {
     shm::row_header header;
@@ -53,5 +57,7 @@ struct document_version_row {
     shm::blob_ref value;
 };
 static_assert(shm::mapped<document_version_row> && sizeof(document_version_row) == 160);
+BOOST_DESCRIBE_STRUCT(document_version_row, (),
+                      (key, document, version, from_state, to_state, actor, reason, value))
 
 }  // namespace perdure

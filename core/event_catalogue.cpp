@@ -1,41 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <perdure/core/event_catalogue.hpp>
+#include <perdure/shm/described.hpp>
 
 namespace perdure {
 namespace {
 
-using shm::field_type;
-
 shm::schema catalogue_schema() {
-    shm::schema made;
-    made.name = "event_types";
-    made.row_bytes = sizeof(event_type_row);
-    made.key_at = offsetof(event_type_row, key);
     // What a build knows of events is not part of what a world's economy is.
-    made.flags = shm::transient;
-    constexpr auto fields_bytes = static_cast<std::uint16_t>(sizeof(event_type_row::fields));
-    constexpr auto effects_bytes = static_cast<std::uint16_t>(sizeof(event_type_row::effects));
-    made.fields = {
-        {"key", field_type::bytes, offsetof(event_type_row, key), 16, 0, 0},
-        {"name", field_type::text, offsetof(event_type_row, name), 32, 0, 0},
-        {"type", field_type::u32, offsetof(event_type_row, type), 4, 0, 0},
-        {"version", field_type::u32, offsetof(event_type_row, version), 4, 0, 0},
-        {"bytes", field_type::u32, offsetof(event_type_row, bytes), 4, 0, 0},
-        {"field_count", field_type::u32, offsetof(event_type_row, field_count), 4, 0, 0},
-        {"effect_count", field_type::u32, offsetof(event_type_row, effect_count), 4, 0, 0},
-        {"fields", field_type::bytes, offsetof(event_type_row, fields), fields_bytes, 0, 0},
-        {"effects", field_type::bytes, offsetof(event_type_row, effects), effects_bytes, 0, 0},
-    };
-    return made;
-}
-
-result<std::uint32_t> find_catalogue(shm::region& where) {
-    const auto table = PERDURE_TRY(shm::find_table(where, catalogue_schema().name));
-    if (PERDURE_TRY(shm::read_schema(where, table)) != catalogue_schema()) {
-        return errc::schema_mismatch;
-    }
-    return table;
+    return shm::schema_of<event_type_row>("event_types", {.flags = shm::transient});
 }
 
 shm::row_key key_of(const event_declaration& of) noexcept { return {of.type, of.version}; }
@@ -65,27 +38,19 @@ result<> enter(shm::transaction& in, std::uint32_t table, const event_declaratio
 
 result<event_catalogue> event_catalogue::open(shm::session& by,
                                               std::span<const event_declaration> wanted) {
-    auto table = find_catalogue(by.where());
-    if (!table && table.error() != errc::unknown_table) return table.error();
-    if (!table) {
-        PERDURE_TRY(by.write([&](shm::transaction& in) -> result<> {
-            table = shm::create_table(in, catalogue_schema());
-            if (!table) return table.error();
-            return {};
-        }));
-    }
+    const auto table = PERDURE_TRY(shm::open_table(by, catalogue_schema()));
     for (const auto& one : wanted) {
         PERDURE_TRY(one.validate());
         PERDURE_TRY(by.write([&](shm::transaction& in) -> result<> {
-            if (PERDURE_TRY(is_declared(in, *table, one))) return {};
-            return enter(in, *table, one);
+            if (PERDURE_TRY(is_declared(in, table, one))) return {};
+            return enter(in, table, one);
         }));
     }
     return read(by.where());
 }
 
 result<event_catalogue> event_catalogue::read(shm::region& where) {
-    const auto table = PERDURE_TRY(find_catalogue(where));
+    const auto table = PERDURE_TRY(shm::find_table(where, catalogue_schema()));
     event_catalogue made;
     shm::reader by(where);
     const std::uint64_t end = shm::load(where.descriptor(table).row_high);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <boost/describe.hpp>
 #include <perdure/shm/record_format.hpp>
 #include <perdure/shm/region_format.hpp>
 
@@ -77,6 +78,8 @@ struct event_type_row {
     std::array<stored_effect, event_effects_max> effects;
 };
 static_assert(shm::mapped<event_type_row> && sizeof(event_type_row) == 1240);
+BOOST_DESCRIBE_STRUCT(event_type_row, (),
+                      (key, name, type, version, bytes, field_count, effect_count, fields, effects))
 static_assert(offsetof(event_type_row, fields) == 88 && offsetof(event_type_row, effects) == 600);
 
 }  // namespace perdure

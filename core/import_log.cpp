@@ -2,67 +2,17 @@
 #include <perdure/core/import_log.hpp>
 
 #include <cstring>
+#include <perdure/shm/described.hpp>
 
 namespace perdure {
 namespace {
 
-using shm::field_type;
-
 shm::schema import_schema() {
-    shm::schema made;
-    made.name = "imports";
-    made.row_bytes = sizeof(import_entry);
-    made.key_at = offsetof(import_entry, key);
-    made.flags = shm::transient;
-    made.fields = {
-        {"key", field_type::bytes, offsetof(import_entry, key), 16, 0, 0},
-        {"key_rest", field_type::bytes, offsetof(import_entry, key_rest), 16, 0, 0},
-        {"state", field_type::u32, offsetof(import_entry, state), 4, 0, 0},
-        {"scale", field_type::u32, offsetof(import_entry, scale), 4, 0, 0},
-        {"begun_ns", field_type::u64, offsetof(import_entry, begun_ns), 8, 0, 0},
-        {"last_line", field_type::u64, offsetof(import_entry, last_line), 8, 0, 0},
-        {"lines", field_type::u64, offsetof(import_entry, lines), 8, 0, 0},
-        {"applied", field_type::u64, offsetof(import_entry, applied), 8, 0, 0},
-        {"refused", field_type::u64, offsetof(import_entry, refused), 8, 0, 0},
-        {"malformed", field_type::u64, offsetof(import_entry, malformed), 8, 0, 0},
-        {"left_out", field_type::u64, offsetof(import_entry, left_out), 8, 0, 0},
-        {"asset", field_type::text, offsetof(import_entry, asset), 16, 0, 0},
-        {"file", field_type::text, offsetof(import_entry, file), 64, 0, 0},
-        {"columns", field_type::text, offsetof(import_entry, columns), 256, 0, 0},
-    };
-    return made;
+    return shm::schema_of<import_entry>("imports", {.flags = shm::transient});
 }
 
 shm::schema refusal_schema() {
-    shm::schema made;
-    made.name = "import_refusals";
-    made.row_bytes = sizeof(refused_line);
-    made.key_at = offsetof(refused_line, key);
-    made.flags = shm::transient;
-    made.fields = {
-        {"key", field_type::bytes, offsetof(refused_line, key), 16, 0, 0},
-        {"line", field_type::u64, offsetof(refused_line, line), 8, 0, 0},
-        {"reason", field_type::u64, offsetof(refused_line, reason), 8, 0, 0},
-    };
-    return made;
-}
-
-result<std::uint32_t> find_table(shm::region& where, const shm::schema& wanted) {
-    const auto there = PERDURE_TRY(shm::find_table(where, wanted.name));
-    const auto found = PERDURE_TRY(shm::read_schema(where, there));
-    if (found != wanted) return errc::schema_mismatch;
-    return there;
-}
-
-result<std::uint32_t> open_table(shm::session& by, const shm::schema& wanted) {
-    const auto there = find_table(by.where(), wanted);
-    if (there || there.error() != errc::unknown_table) return there;
-    std::uint32_t number = 0;
-    PERDURE_TRY(by.write([&](tx& in) -> result<> {
-        number = PERDURE_TRY(shm::create_table(in, wanted));
-        return {};
-    }));
-    return number;
+    return shm::schema_of<refused_line>("import_refusals", {.flags = shm::transient});
 }
 
 result<> erase_if_there(tx& by, std::uint32_t table, const shm::row_key& key) noexcept {
@@ -75,15 +25,15 @@ result<> erase_if_there(tx& by, std::uint32_t table, const shm::row_key& key) no
 
 result<import_log> import_log::open(shm::session& by) {
     tables numbers;
-    numbers.imports = PERDURE_TRY(open_table(by, import_schema()));
-    numbers.refusals = PERDURE_TRY(open_table(by, refusal_schema()));
+    numbers.imports = PERDURE_TRY(shm::open_table(by, import_schema()));
+    numbers.refusals = PERDURE_TRY(shm::open_table(by, refusal_schema()));
     return import_log(numbers);
 }
 
 result<import_log> import_log::find(shm::region& where) {
     tables numbers;
-    numbers.imports = PERDURE_TRY(find_table(where, import_schema()));
-    numbers.refusals = PERDURE_TRY(find_table(where, refusal_schema()));
+    numbers.imports = PERDURE_TRY(shm::find_table(where, import_schema()));
+    numbers.refusals = PERDURE_TRY(shm::find_table(where, refusal_schema()));
     return import_log(numbers);
 }
 

@@ -38,6 +38,9 @@ struct import_entry {
     std::array<char, 256> columns;
 };
 static_assert(shm::mapped<import_entry> && sizeof(import_entry) == 448);
+BOOST_DESCRIBE_STRUCT(import_entry, (),
+                      (key, key_rest, state, scale, begun_ns, last_line, lines, applied, refused,
+                       malformed, left_out, asset, file, columns))
 
 /// A refused line, under the key that it would have been applied with.
 struct refused_line {
@@ -47,6 +50,7 @@ struct refused_line {
     std::uint64_t reason;  ///< errc
 };
 static_assert(shm::mapped<refused_line> && sizeof(refused_line) == 48);
+BOOST_DESCRIBE_STRUCT(refused_line, (), (key, line, reason))
 
 class import_log {
   public:

@@ -33,33 +33,12 @@ std::array<laid_table, 8> layout() {
     }};
 }
 
-result<std::uint32_t> find_table(shm::region& where, const shm::schema& wanted) {
-    const auto there = PERDURE_TRY(shm::find_table(where, wanted.name));
-    const auto found = PERDURE_TRY(shm::read_schema(where, there));
-    if (found != wanted) return errc::schema_mismatch;
-    return there;
-}
-
-result<std::uint32_t> open_table(shm::session& by, const shm::schema& wanted) {
-    const auto there = find_table(by.where(), wanted);
-    if (there || there.error() != errc::unknown_table) return there;
-    std::uint32_t number = 0;
-    const auto made = by.write([&](tx& in) -> result<> {
-        number = PERDURE_TRY(shm::create_table(in, wanted));
-        return {};
-    });
-    if (made) return number;
-    // Another program opened the world at the same time.
-    if (made.error() == errc::exists) return find_table(by.where(), wanted);
-    return made.error();
-}
-
 }  // namespace
 
 result<ledger> ledger::open(shm::session& by) {
     tables numbers;
     for (const auto& each : layout()) {
-        numbers.*each.number = PERDURE_TRY(open_table(by, each.shape));
+        numbers.*each.number = PERDURE_TRY(shm::open_table(by, each.shape));
     }
     return ledger(numbers);
 }
@@ -67,7 +46,7 @@ result<ledger> ledger::open(shm::session& by) {
 result<ledger> ledger::find(shm::region& where) {
     tables numbers;
     for (const auto& each : layout()) {
-        numbers.*each.number = PERDURE_TRY(find_table(where, each.shape));
+        numbers.*each.number = PERDURE_TRY(shm::find_table(where, each.shape));
     }
     return ledger(numbers);
 }

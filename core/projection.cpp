@@ -2,30 +2,16 @@
 #include <algorithm>
 #include <perdure/core/projection.hpp>
 #include <perdure/shm/crash_point.hpp>
+#include <perdure/shm/described.hpp>
 
 namespace perdure {
 namespace {
-
-using shm::field_type;
 
 constexpr std::uint64_t rows_a_step = 4096;
 constexpr std::size_t freed_a_step = 128;
 
 shm::schema cursor_schema() {
-    shm::schema made;
-    made.name = "cursors";
-    made.row_bytes = sizeof(cursor_row);
-    made.key_at = offsetof(cursor_row, key);
-    made.flags = shm::transient;
-    made.fields = {
-        {"key", field_type::bytes, offsetof(cursor_row, key), 16, 0, 0},
-        {"name", field_type::text, offsetof(cursor_row, name), 40, 0, 0},
-        {"lsn", field_type::u64, offsetof(cursor_row, lsn), 8, 0, 0},
-        {"target", field_type::u64, offsetof(cursor_row, target), 8, 0, 0},
-        {"applied", field_type::u64, offsetof(cursor_row, applied), 8, 0, 0},
-        {"state", field_type::u32, offsetof(cursor_row, state), 4, 0, 0},
-    };
-    return made;
+    return shm::schema_of<cursor_row>("cursors", {.flags = shm::transient});
 }
 
 std::string_view name_in(const cursor_row& row) noexcept {
@@ -68,20 +54,7 @@ result<> take_out(shm::transaction& in, std::uint32_t table, std::uint64_t row) 
 }  // namespace
 
 result<std::uint32_t> open_cursors(shm::session& by) {
-    const auto there = shm::find_table(by.where(), cursor_schema().name);
-    if (there) {
-        if (PERDURE_TRY(shm::read_schema(by.where(), *there)) != cursor_schema()) {
-            return errc::schema_mismatch;
-        }
-        return there;
-    }
-    if (there.error() != errc::unknown_table) return there;
-    std::uint32_t made = 0;
-    PERDURE_TRY(by.write([&](shm::transaction& in) -> result<> {
-        made = PERDURE_TRY(shm::create_table(in, cursor_schema()));
-        return {};
-    }));
-    return made;
+    return shm::open_table(by, cursor_schema());
 }
 
 result<projection> projection::open(shm::session& by, const event_catalogue& catalogue,

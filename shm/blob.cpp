@@ -166,21 +166,11 @@ schema staged_schema() {
 }
 
 result<blob_heap> blob_heap::find(region& where) {
-    const auto wanted = staged_schema();
-    const auto table = PERDURE_TRY(find_table(where, wanted.name));
-    if (PERDURE_TRY(read_schema(where, table)) != wanted) return errc::schema_mismatch;
-    return blob_heap(table);
+    return blob_heap(PERDURE_TRY(find_table(where, staged_schema())));
 }
 
 result<blob_heap> blob_heap::open(session& by) {
-    const auto there = find(by.where());
-    if (there || there.error() != errc::unknown_table) return there;
-    const auto made = by.write([&](transaction& tx) -> result<> {
-        PERDURE_TRY(create_table(tx, staged_schema()));
-        return {};
-    });
-    if (!made && made.error() != errc::exists) return made.error();
-    return find(by.where());
+    return blob_heap(PERDURE_TRY(open_table(by, staged_schema())));
 }
 
 /// Leaves a chain that hangs on nothing any more to sweep().

@@ -9,6 +9,7 @@ namespace {
 // Few, so that the buckets that grow with them are split in small portions (perf/tables).
 constexpr std::uint64_t rows_given = 32;
 constexpr std::string_view longest_suffix = ".overflow";
+constexpr std::chrono::seconds schema_wait{5};
 
 /// Table 0 has no rows: its stripes belong to descriptors, stripe (0, 0) to the page counter.
 std::uint32_t descriptor_stripe(std::uint32_t table) noexcept { return stripe_of(0, table); }
@@ -86,11 +87,22 @@ bool names_equal(const schema_row& row, std::string_view name) noexcept {
            name == std::string_view(row.name.data(), ::strnlen(row.name.data(), row.name.size()));
 }
 
+/// A schema shares its stripe with rows of every table, so a writer that was put to sleep may hold
+/// it for a while: that is waited for, whoever opens a world would else be refused by chance.
 result<> read_schema_row(region& where, std::uint32_t table, schema_row& out) noexcept {
     const std::uint64_t at = locate(where, schemas_table, table);
     if (at == 0) return errc::unknown_table;
-    reads once(where, 0);
-    return once.copy(at, sizeof out, stripe_of(schemas_table, table), &out);
+    const std::uint32_t stripe = stripe_of(schemas_table, table);
+    const auto until = deadline::in(schema_wait).from(where.waits().now_ns());
+    for (;;) {
+        reads once(where, 0);
+        const auto copied = once.copy(at, sizeof out, stripe, &out);
+        if (copied || copied.error() != errc::conflict) return copied;
+        if (where.waits().now_ns() >= until.at_ns) {
+            return where.writable() ? errc::stalled : errc::busy;
+        }
+        wait_stripe(where, stripe, owner_of(load(where.stripe(stripe))));
+    }
 }
 
 /// First of `count` neighbouring free table numbers.
@@ -272,6 +284,12 @@ result<std::uint32_t> find_table(region& where, std::string_view name) {
         if (names_equal(row, name)) return i;
     }
     return errc::unknown_table;
+}
+
+result<std::uint32_t> find_table(region& where, const schema& wanted) {
+    const auto there = PERDURE_TRY(find_table(where, wanted.name));
+    if (PERDURE_TRY(read_schema(where, there)) != wanted) return errc::schema_mismatch;
+    return there;
 }
 
 result<schema> read_schema(region& where, std::uint32_t table) {

@@ -52,13 +52,18 @@ result<> free_row(transaction& tx, std::uint32_t table, std::uint64_t row) noexc
 /// The row behind `id`. Errors: stale_row when it was freed since, as transaction::edit.
 result<std::byte*> edit_row(transaction& tx, std::uint32_t table, row_id id) noexcept;
 
-/// Number of the live table of that name. Errors: unknown_table, conflict.
+/// Number of the live table of that name. A schema that a writer stands on is waited for, five
+/// seconds: these three are not for inside a transaction. Errors: unknown_table, stalled; in a
+/// region that may only be read, busy; garbled.
 result<std::uint32_t> find_table(region& where, std::string_view name);
 
-/// The schema of a live table. Errors: unknown_table, bad_schema, conflict.
+/// The same for a table that must look like this. Errors: also schema_mismatch, bad_schema.
+result<std::uint32_t> find_table(region& where, const schema& wanted);
+
+/// The schema of a live table. Errors: as find_table, bad_schema.
 result<schema> read_schema(region& where, std::uint32_t table);
 
-/// What a transaction would know of it. Errors: unknown_table, garbled, conflict.
+/// What a transaction would know of it. Errors: as find_table, garbled.
 result<table_shape> read_shape(region& where, std::uint32_t table);
 
 /// Inside a transaction: makes the table, and the tables of its indexes and its heap.

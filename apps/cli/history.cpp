@@ -2,34 +2,18 @@
 #include <perdure/apps/cli/history.hpp>
 
 #include <CLI/CLI.hpp>
+#include <perdure/apps/cli/arguments.hpp>
 
 namespace perdure::apps {
 namespace {
 
-CLI::App* add(CLI::App& above, const std::string& name, const std::string& what,
-              const std::string& example) {
-    CLI::App* made = above.add_subcommand(name, what);
-    made->footer("Example:\n  " + example + "\n\n" + above.get_footer());
-    return made;
-}
-
-void add_world(CLI::App* command, world_choice& where, const std::string& json) {
-    command->add_option("WORLD", where.directory, "The world's directory")->required();
-    command
-        ->add_option("--set", where.assignments,
-                     "Overrides world.toml: section.key=value; may be given again")
-        ->type_name("KEY=VALUE")
-        ->take_all()
-        ->expected(1);
-    command->add_flag("--json", where.json, json);
-}
-
 void add_events(CLI::App& app, history_session& to) {
-    CLI::App* made = add(app, "events", "Prints a world's events from any LSN on, a line each",
-                         "perdure events ./bazaar --follow --type transferred,minted "
-                         "\\\n      --account alice --asset gold");
+    CLI::App* made =
+        add_command(app, "events", "Prints a world's events from any LSN on, a line each",
+                    "perdure events ./bazaar --follow --type transferred,minted "
+                    "\\\n      --account alice --asset gold");
     auto& order = to.orders.events;
-    add_world(made, to.where, "Prints one JSON object a line");
+    add_world(made, to.where, {.json = "Prints one JSON object a line"});
     made->add_option("--from", order.from,
                      "First LSN; without it the first of all, with --follow the next one to come");
     made->add_flag("--follow", order.follow, "Waits for more, until SIGINT or SIGTERM");
@@ -44,30 +28,26 @@ void add_events(CLI::App& app, history_session& to) {
                                    "Only what survives power loss; so it is anyway");
     made->add_flag("--applied", order.applied, "Also what a power loss could still take back")
         ->excludes(durable);
-    made->callback([&to] {
-        to.chosen = [&to] {
-            to.orders.events.where = to.where;
-            return events(to.orders.events);
-        };
+    choose(made, to.chosen, [&to] {
+        to.orders.events.where = to.where;
+        return events(to.orders.events);
     });
 }
 
 void add_explain(CLI::App& app, history_session& to) {
-    CLI::App* made =
-        add(app, "explain", "Tells how an account came to what it has, the newest change first",
-            "perdure explain ./bazaar alice --asset gold --limit 0");
+    CLI::App* made = add_command(
+        app, "explain", "Tells how an account came to what it has, the newest change first",
+        "perdure explain ./bazaar alice --asset gold --limit 0");
     auto& order = to.orders.explain;
-    add_world(made, to.where, "Prints one JSON object");
+    add_world(made, to.where);
     made->add_option("ACCOUNT", order.account, "A name, or @NUMBER")->required();
     made->add_option("--asset", order.asset, "Only this one: its code");
     made->add_option("--limit", order.limit,
                      "At most so many changes an asset; 0: back to its beginning")
         ->capture_default_str();
-    made->callback([&to] {
-        to.chosen = [&to] {
-            to.orders.explain.where = to.where;
-            return explain(to.orders.explain);
-        };
+    choose(made, to.chosen, [&to] {
+        to.orders.explain.where = to.where;
+        return explain(to.orders.explain);
     });
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include <CLI/CLI.hpp>
+#include <perdure/apps/cli/arguments.hpp>
 #include <perdure/apps/cli/child.hpp>
 #include <perdure/apps/cli/command.hpp>
 #include <perdure/apps/cli/console.hpp>
@@ -57,88 +58,67 @@ struct command_line {
         return where;
     }
 
-    CLI::App* add(CLI::App& above, const std::string& name, const std::string& what,
-                  const std::string& example) {
-        CLI::App* made = above.add_subcommand(name, what);
-        made->footer("Example:\n  " + example + "\n\n" + exit_codes);
-        return made;
-    }
-
-    void choose(CLI::App* command, std::function<int()> work) {
-        command->callback([this, work = std::move(work)] { chosen = work; });
-    }
-
-    static void add_world(CLI::App* command, world_choice& chosen_world) {
-        command->add_option("WORLD", chosen_world.directory, "The world's directory")->required();
-        command
-            ->add_option("--set", chosen_world.assignments,
-                         "Overrides world.toml: section.key=value; may be given again")
-            ->type_name("KEY=VALUE")
-            ->take_all()
-            ->expected(1);
-        command->add_flag("--json", chosen_world.json, "Prints one JSON object");
-    }
-
     void add_world_commands() {
-        CLI::App* made = add(app, "init", "Makes an empty world and its world.toml",
-                             "perdure init ./bazaar --set region.capacity=2GiB");
+        CLI::App* made = add_command(app, "init", "Makes an empty world and its world.toml",
+                                     "perdure init ./bazaar --set region.capacity=2GiB");
         add_world(made, where);
-        choose(made, [this] { return init(where); });
+        choose(made, chosen, [this] { return init(where); });
 
         CLI::App* served =
-            add(app, "serve",
-                "Keeps a world: writes its journal, until SIGTERM or SIGINT. A second "
-                "one stands by",
-                "perdure serve ./bazaar --set log.level=debug");
+            add_command(app, "serve",
+                        "Keeps a world: writes its journal, until SIGTERM or SIGINT. A second "
+                        "one stands by",
+                        "perdure serve ./bazaar --set log.level=debug");
         add_world(served, where);
-        choose(served, [this] { return serve(where); });
+        choose(served, chosen, [this] { return serve(where); });
 
-        CLI::App* seen = add(app, "status", "Shows a world's keeper, participants, lag and repairs",
-                             "perdure status ./bazaar --json");
+        CLI::App* seen =
+            add_command(app, "status", "Shows a world's keeper, participants, lag and repairs",
+                        "perdure status ./bazaar --json");
         add_world(seen, where);
-        choose(seen, [this] { return status(where); });
+        choose(seen, chosen, [this] { return status(where); });
 
         CLI::App* verified =
-            add(app, "verify",
-                "Checks a world's memory, journal and money; recovers it first where "
-                "it must",
-                "perdure verify ./bazaar --json");
+            add_command(app, "verify",
+                        "Checks a world's memory, journal and money; recovers it first where "
+                        "it must",
+                        "perdure verify ./bazaar --json");
         add_world(verified, where);
-        choose(verified, [this] { return verify(where); });
+        choose(verified, chosen, [this] { return verify(where); });
     }
 
     void add_import() {
         CLI::App* above = app.add_subcommand("import", "Brings in what others recorded");
         above->require_subcommand(1);
-        CLI::App* moved =
-            add(*above, "transfers", "Plays a CSV of transfers, each line once, whatever is killed",
-                "perdure import transfers ./bazaar paysim.csv.zst --scale 2 --workers 3 "
-                "\\\n      --columns from=nameOrig,to=nameDest,amount=amount");
+        CLI::App* moved = add_command(
+            *above, "transfers", "Plays a CSV of transfers, each line once, whatever is killed",
+            "perdure import transfers ./bazaar paysim.csv.zst --scale 2 --workers 3 "
+            "\\\n      --columns from=nameOrig,to=nameDest,amount=amount");
         add_world(moved, import.where);
         add_import_options(moved, import);
-        choose(moved, [this] { return import_file(import); });
+        choose(moved, chosen, [this] { return import_file(import); });
 
         opened.rules.accounts = true;
-        CLI::App* named =
-            add(*above, "accounts", "Opens a CSV of accounts with what they hold, each line once",
-                "perdure import accounts ./bazaar nodes.csv.zst --scale 2 \\\n"
-                "      --columns name=nodeid,balance=init_balance");
+        CLI::App* named = add_command(
+            *above, "accounts", "Opens a CSV of accounts with what they hold, each line once",
+            "perdure import accounts ./bazaar nodes.csv.zst --scale 2 \\\n"
+            "      --columns name=nodeid,balance=init_balance");
         add_world(named, opened.where);
         add_import_options(named, opened);
-        choose(named, [this] { return import_file(opened); });
+        choose(named, chosen, [this] { return import_file(opened); });
 
-        CLI::App* listed =
-            add(*above, "list", "Shows which files were imported", "perdure import list ./bazaar");
+        CLI::App* listed = add_command(*above, "list", "Shows which files were imported",
+                                       "perdure import list ./bazaar");
         add_world(listed, where);
-        choose(listed, [this] { return list_imports(where); });
+        choose(listed, chosen, [this] { return list_imports(where); });
 
-        CLI::App* closed = add(*above, "close",
-                               "Forgets an import's keys: it can neither go on nor be played again",
-                               "perdure import close ./bazaar 1f09a3c2");
+        CLI::App* closed = add_command(
+            *above, "close", "Forgets an import's keys: it can neither go on nor be played again",
+            "perdure import close ./bazaar 1f09a3c2");
         add_world(closed, closing.where);
         closed->add_option("IMPORT", closing.identity, "First digits of what `import list` shows")
             ->required();
-        choose(closed, [this] { return close_import(closing); });
+        choose(closed, chosen, [this] { return close_import(closing); });
     }
 
     void add_state() {
@@ -146,9 +126,10 @@ struct command_line {
         above->require_subcommand(1);
         const auto verb = [&](const char* name, const char* what, const char* example,
                               int (*work)(const state_order&)) {
-            CLI::App* made = add(*above, name, what, std::string("perdure state ") + example);
+            CLI::App* made =
+                add_command(*above, name, what, std::string("perdure state ") + example);
             add_world(made, document.where);
-            choose(made, [this, work] { return work(document); });
+            choose(made, chosen, [this, work] { return work(document); });
             return made;
         };
         const auto of_document = [&](CLI::App* made) {
@@ -203,17 +184,17 @@ struct command_line {
 
     void add_demo() {
         CLI::App* made =
-            add(app, "demo",
-                "Trades in a world of its own while killing its processes, crashes the "
-                "machine, and counts what was lost",
-                "perdure demo --quick");
+            add_command(app, "demo",
+                        "Trades in a world of its own while killing its processes, crashes the "
+                        "machine, and counts what was lost",
+                        "perdure demo --quick");
         made->add_flag("--quick", play.quick, "About 8 seconds instead of 30");
         made->add_flag("--json", play.json, "Ends with one JSON object");
         made->add_option("--sabotage", play.sabotage,
                          "Plants a fault that the demo must notice: it then exits 1")
             ->check(CLI::IsMember({"ack_at_write"}));
         made->add_option("--directory", play.folder, "Where its world is made; TMPDIR or /tmp");
-        choose(made, [this] { return demo(play); });
+        choose(made, chosen, [this] { return demo(play); });
     }
 
     /// How the command starts itself; not for people.
@@ -226,7 +207,7 @@ struct command_line {
             made->add_option("--place", part.place);
             made->add_option("--of", part.of);
             made->add_option("--number", part.number);
-            choose(made, [this, work = std::move(work)] {
+            choose(made, chosen, [this, work = std::move(work)] {
                 end_with(part.parent);
                 return work();
             });

@@ -2,33 +2,16 @@
 #include <perdure/apps/cli/reading.hpp>
 
 #include <CLI/CLI.hpp>
+#include <perdure/apps/cli/arguments.hpp>
 
 namespace perdure::apps {
 namespace {
 
-CLI::App* add(CLI::App& above, const std::string& name, const std::string& what,
-              const std::string& example) {
-    CLI::App* made = above.add_subcommand(name, what);
-    made->footer("Example:\n  " + example + "\n\n" + above.get_footer());
-    return made;
-}
-
-void add_world(CLI::App* command, world_choice& where, bool required = true) {
-    auto* world = command->add_option("WORLD", where.directory, "The world's directory");
-    if (required) world->required();
-    command
-        ->add_option("--set", where.assignments,
-                     "Overrides world.toml: section.key=value; may be given again")
-        ->type_name("KEY=VALUE")
-        ->take_all()
-        ->expected(1);
-    command->add_flag("--json", where.json, "Prints one JSON object");
-}
-
 void add_query(CLI::App& app, reading_session& to) {
-    CLI::App* made = add(app, "query", "Lists tables, or shows rows of one, while the world runs",
-                         "perdure query ./bazaar balances --where 'available >= 100000' "
-                         "\\\n      --order available:desc --limit 10");
+    CLI::App* made =
+        add_command(app, "query", "Lists tables, or shows rows of one, while the world runs",
+                    "perdure query ./bazaar balances --where 'available >= 100000' "
+                    "\\\n      --order available:desc --limit 10");
     auto& order = to.orders.query;
     add_world(made, to.where);
     made->add_option("TABLE", order.table, "Left out: lists the tables");
@@ -37,17 +20,15 @@ void add_query(CLI::App& app, reading_session& to) {
     made->add_option("--order", order.order, "FIELD, or FIELD:desc");
     made->add_option("--limit", order.limit, "At most so many rows; 0: all")->capture_default_str();
     made->add_option("--fields", order.fields, "Which fields: a,b");
-    made->callback([&to] {
-        to.chosen = [&to] {
-            to.orders.query.where = to.where;
-            return query(to.orders.query);
-        };
+    choose(made, to.chosen, [&to] {
+        to.orders.query.where = to.where;
+        return query(to.orders.query);
     });
 }
 
 void add_export(CLI::App& app, reading_session& to) {
-    CLI::App* made = add(app, "export", "Writes tables as JSON, JSON lines or CSV",
-                         "perdure export ./bazaar accounts --format csv --to accounts.csv");
+    CLI::App* made = add_command(app, "export", "Writes tables as JSON, JSON lines or CSV",
+                                 "perdure export ./bazaar accounts --format csv --to accounts.csv");
     auto& order = to.orders.export_to;
     add_world(made, to.where);
     made->add_option("TABLE", order.tables, "Which tables; none: all");
@@ -56,38 +37,33 @@ void add_export(CLI::App& app, reading_session& to) {
         ->capture_default_str();
     made->add_option("--to", order.to,
                      "A file, which appears when it is whole; none: standard output");
-    made->callback([&to] {
-        to.chosen = [&to] {
-            to.orders.export_to.where = to.where;
-            return export_tables(to.orders.export_to);
-        };
+    choose(made, to.chosen, [&to] {
+        to.orders.export_to.where = to.where;
+        return export_tables(to.orders.export_to);
     });
 }
 
 void add_top(CLI::App& app, reading_session& to) {
-    CLI::App* made = add(app, "top", "Shows a world's figures every second, keeper or not",
-                         "perdure top ./bazaar");
+    CLI::App* made = add_command(app, "top", "Shows a world's figures every second, keeper or not",
+                                 "perdure top ./bazaar");
     add_world(made, to.where);
     made->add_flag("--once", to.orders.top.once, "Looks once, measures for a quarter of a second");
-    made->callback([&to] {
-        to.chosen = [&to] {
-            to.orders.top.where = to.where;
-            return top(to.orders.top);
-        };
+    choose(made, to.chosen, [&to] {
+        to.orders.top.where = to.where;
+        return top(to.orders.top);
     });
 }
 
 void add_doctor(CLI::App& app, reading_session& to) {
-    CLI::App* made = add(app, "doctor", "Checks machine, disk and world, and says what to change",
-                         "perdure doctor ./bazaar --bundle support.tar.zst");
-    add_world(made, to.where, false);
+    CLI::App* made =
+        add_command(app, "doctor", "Checks machine, disk and world, and says what to change",
+                    "perdure doctor ./bazaar --bundle support.tar.zst");
+    add_world(made, to.where, {.is_required = false});
     made->add_option("--bundle", to.orders.doctor.bundle,
                      "Writes findings, figures and schemas for support; no rows, no names");
-    made->callback([&to] {
-        to.chosen = [&to] {
-            to.orders.doctor.where = to.where;
-            return doctor(to.orders.doctor);
-        };
+    choose(made, to.chosen, [&to] {
+        to.orders.doctor.where = to.where;
+        return doctor(to.orders.doctor);
     });
 }
 

@@ -57,34 +57,10 @@ BOOST_AUTO_TEST_CASE(the_rows_are_as_documented) {
     check_described<hold_row>(tables, "hold_row");
     check_described<item_row>(tables, "item_row");
     check_described<key_row>(tables, "key_row");
-    using entry = import_entry;
-    check(
-        tables, "import_entry",
-        {sizeof(entry),
-         {FIELD(entry, header), FIELD(entry, key), FIELD(entry, key_rest), FIELD(entry, state),
-          FIELD(entry, scale), FIELD(entry, begun_ns), FIELD(entry, last_line), FIELD(entry, lines),
-          FIELD(entry, applied), FIELD(entry, refused), FIELD(entry, malformed),
-          FIELD(entry, left_out), FIELD(entry, asset), FIELD(entry, file), FIELD(entry, columns)}});
-    using refused = refused_line;
-    check(tables, "refused_line",
-          {sizeof(refused),
-           {FIELD(refused, header), FIELD(refused, key), FIELD(refused, line),
-            FIELD(refused, reason)}});
-    using document = document_row;
-    check(tables, "document_row",
-          {sizeof(document),
-           {FIELD(document, header), FIELD(document, key), FIELD(document, collection_hash),
-            FIELD(document, collection), FIELD(document, name_front), FIELD(document, name_back),
-            FIELD(document, state), FIELD(document, version), FIELD(document, oldest),
-            FIELD(document, bytes), FIELD(document, bytes_max), FIELD(document, versions_max),
-            FIELD(document, kind)}});
-    using version = document_version_row;
-    check(tables, "document_version_row",
-          {sizeof(version),
-           {FIELD(version, header), FIELD(version, key), FIELD(version, document),
-            FIELD(version, version), FIELD(version, from_state), FIELD(version, to_state),
-            FIELD(version, actor), FIELD(version, reason), FIELD(version, reserved),
-            FIELD(version, value)}});
+    check_described<import_entry>(tables, "import_entry");
+    check_described<refused_line>(tables, "refused_line");
+    check_described<document_row>(tables, "document_row");
+    check_described<document_version_row>(tables, "document_version_row");
 }
 
 BOOST_AUTO_TEST_CASE(the_events_are_as_documented) {
@@ -111,13 +87,7 @@ BOOST_AUTO_TEST_CASE(the_events_are_as_documented) {
 
 BOOST_AUTO_TEST_CASE(declarations_and_cursors_are_as_documented) {
     const auto tables = tables_of("projections.md");
-    using row = event_type_row;
-    check(
-        tables, "event_type_row",
-        {sizeof(row),
-         {FIELD(row, header), FIELD(row, key), FIELD(row, name), FIELD(row, type),
-          FIELD(row, version), FIELD(row, bytes), FIELD(row, field_count), FIELD(row, effect_count),
-          FIELD(row, reserved), FIELD(row, fields), FIELD(row, effects)}});
+    check_described<event_type_row>(tables, "event_type_row");
     using field = stored_event_field;
     check(tables, "stored_event_field",
           {sizeof(field),
@@ -130,12 +100,7 @@ BOOST_AUTO_TEST_CASE(declarations_and_cursors_are_as_documented) {
             FIELD(effect, key_parts), FIELD(effect, reserved), FIELD(effect, key)}});
     using part = stored_key_part;
     check(tables, "stored_key_part", {sizeof(part), {FIELD(part, field), FIELD(part, at)}});
-    using cursor = cursor_row;
-    check(tables, "cursor_row",
-          {sizeof(cursor),
-           {FIELD(cursor, header), FIELD(cursor, key), FIELD(cursor, name), FIELD(cursor, lsn),
-            FIELD(cursor, target), FIELD(cursor, applied), FIELD(cursor, state),
-            FIELD(cursor, reserved)}});
+    check_described<cursor_row>(tables, "cursor_row");
 }
 
 }  // namespace

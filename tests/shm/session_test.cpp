@@ -164,6 +164,21 @@ BOOST_AUTO_TEST_CASE(processes_trade_over_one_file) {
     ::unlink(path.c_str());
 }
 
+BOOST_AUTO_TEST_CASE(a_schema_that_a_writer_stands_on_is_waited_for) {
+    open_bank bank(2);
+    std::atomic<bool> held{false};
+    std::thread writer([&] {
+        auto self = participant::join(bank.where).value();
+        transaction tx(self);
+        held = tx.edit<schema_row>(schemas_table, bank.in.accounts).has_value();
+        std::this_thread::sleep_for(std::chrono::milliseconds(30));  // Asleep, or not running.
+        tx.roll_back();
+    });
+    while (!held) std::this_thread::yield();
+    BOOST_TEST((find_table(bank.where, "accounts") == bank.in.accounts));
+    writer.join();
+}
+
 BOOST_AUTO_TEST_CASE(a_session_stays_on_its_thread) {
     open_bank bank(2);
     std::thread([&] {
