@@ -293,6 +293,18 @@ void keeper::doze(shm::region& where) noexcept {
     shm::word(mark.sleeping).store(0);
 }
 
+/// Makes memory ready for the tables while nobody waits for durability, as much as a round may have
+/// journaled. False when there was nothing to do.
+bool keeper::get_ahead(shm::region& where, shm::page_reserve& reserve) const noexcept {
+    std::uint64_t made = 0;
+    while (made < round_bytes_max && shm::load(where.header().durable.sleepers) <= sleepers_) {
+        const std::uint64_t more = reserve.step();
+        if (more == 0) break;
+        made += more;
+    }
+    return made != 0;
+}
+
 result<> keeper::run(shm::region& where, const std::function<bool()>& stop) {
     auto self = shm::participant::join(where);
     if (!self) return self.error();
@@ -311,6 +323,7 @@ result<> keeper::run(shm::region& where, const std::function<bool()>& stop) {
     shm::put(mark.pid, static_cast<std::uint32_t>(::getpid()));
     shm::step(mark.slot, self->owner());
     std::uint64_t swept = 0;
+    shm::page_reserve reserve(where);
     result<> ended;
     while (!stop()) {
         const auto drained = drain_once(where);
@@ -324,8 +337,9 @@ result<> keeper::run(shm::region& where, const std::function<bool()>& stop) {
             swept = now;
         }
         if (*drained == 0) {
-            idle(where);
+            if (!get_ahead(where, reserve)) idle(where);
         } else if (woken_ == 0) {
+            get_ahead(where, reserve);
             doze(where);
         } else {
             gather(where, *drained);

@@ -18,6 +18,7 @@
 #include <mutex>
 #include <perdure/io/journal.hpp>
 #include <perdure/io/lease.hpp>
+#include <perdure/shm/page_reserve.hpp>
 #include <perdure/shm/session.hpp>
 
 namespace perdure::io {
@@ -67,6 +68,7 @@ class keeper final : public shm::drain {
     void gather(shm::region& where, std::uint64_t drained) const noexcept;
     void idle(shm::region& where) noexcept;
     void doze(shm::region& where) noexcept;
+    bool get_ahead(shm::region& where, shm::page_reserve& reserve) const noexcept;
 
     std::mutex turn_;  // Of help(), which comes from any thread, and of run().
     file_system* files_;

@@ -16,12 +16,13 @@ namespace {
 constexpr std::uint64_t rows_all = 1'000'000;
 constexpr std::size_t scan_rows = 100;
 
-struct contender {
-    const char* name;
-    std::unique_ptr<row_store> (*make)();
-};
-constexpr std::array<contender, 2> contenders{
-    {{"perdure", make_perdure_rows}, {"lmdb", make_lmdb_rows}}};
+std::unique_ptr<row_store> make_store(const std::string& engine) {
+    return engine == "lmdb" ? make_lmdb_rows() : make_perdure_rows();
+}
+
+std::vector<std::string> engines_of(const options& asked) {
+    return asked.engines_among({"perdure", "lmdb"});
+}
 
 /// Fills the store; the measurement's operations are rows.
 measurement fill(row_store& into, std::uint32_t batch) {
@@ -61,14 +62,15 @@ measurement scan_all(row_store& in, const options& asked, std::uint64_t& check) 
 }
 
 void measure_inserts(const options& asked, const char* work, bool ordered, std::uint32_t batch) {
+    const auto engines = engines_of(asked);
     std::vector<series> found;
-    for (const auto& each : contenders) {
-        found.push_back(series({work, each.name, durability_level::applied, 1, batch}));
+    for (const auto& engine : engines) {
+        found.push_back(series({work, engine, durability_level::applied, 1, batch}));
     }
     for (int run = 0; run < asked.runs(); ++run) {
-        for (std::size_t i = 0; i < contenders.size(); ++i) {
-            const run_place place(asked, contenders[i].name);
-            const auto store = contenders[i].make();
+        for (std::size_t i = 0; i < engines.size(); ++i) {
+            const run_place place(asked, engines[i]);
+            const auto store = make_store(engines[i]);
             store->create(place.plan(), ordered);
             const auto filled = fill(*store, batch);
             found[i].add(filled, store->journal());
@@ -78,13 +80,14 @@ void measure_inserts(const options& asked, const char* work, bool ordered, std::
 }
 
 void measure_scans(const options& asked) {
-    std::array<std::uint64_t, contenders.size()> checks{};
+    const auto engines = engines_of(asked);
+    std::vector<std::uint64_t> checks(engines.size());
     std::vector<series> found;
-    for (std::size_t i = 0; i < contenders.size(); ++i) {
+    for (std::size_t i = 0; i < engines.size(); ++i) {
         found.push_back(
-            series({"range-scan", contenders[i].name, durability_level::applied, 1, scan_rows}));
-        const run_place place(asked, contenders[i].name);
-        const auto store = contenders[i].make();
+            series({"range-scan", engines[i], durability_level::applied, 1, scan_rows}));
+        const run_place place(asked, engines[i]);
+        const auto store = make_store(engines[i]);
         store->create(place.plan(), true);
         static_cast<void>(fill(*store, 64));
         for (std::uint64_t from = 0; from < 100; ++from) {

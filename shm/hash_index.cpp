@@ -3,6 +3,8 @@
 #include <perdure/shm/bucket.hpp>
 #include <perdure/shm/hash_index.hpp>
 #include <perdure/shm/loader.hpp>
+#include <tuple>
+#include <utility>
 
 namespace perdure::shm {
 namespace {
@@ -54,35 +56,38 @@ std::uint64_t match_for(Source& source, std::uint32_t table, const bucket& in, s
     return match(in, hash, [&](std::uint64_t row) { return has_key_for(source, table, row, key); });
 }
 
-/// Copies of the chain of one bucket, edited: all under the primary bucket's stripe.
+/// Copies of the chain of one bucket, edited: all under the primary bucket's stripe. Filled in place
+/// and only as far as it is long, because nearly all are of one link.
 struct chain {
-    std::uint32_t stripe = 0;
-    std::array<bucket*, chain_max> links{};
+    std::uint32_t stripe;
     int count = 0;
+    std::array<bucket*, chain_max> links;
 };
 
-result<chain> edit_chain(transaction& tx, index_tables tables, std::uint64_t number) noexcept {
-    chain out;
+result<> edit_chain(transaction& tx, index_tables tables, std::uint64_t number,
+                    chain& out) noexcept {
     out.stripe = stripe_of(tables.buckets, number);
+    out.count = 0;
     std::uint64_t at = tx.locate(tables.buckets, number);
     for (;;) {
         if (at == 0 || out.count == chain_max) return errc::garbled;
         auto* link =
             reinterpret_cast<bucket*>(PERDURE_TRY(tx.edit_words(at, sizeof(bucket), out.stripe)));
         out.links[static_cast<std::size_t>(out.count++)] = link;
-        if (link->overflow == 0) return out;
+        if (link->overflow == 0) return {};
         at = tx.locate(tables.overflow, link->overflow - 1);
     }
 }
 
 /// The chain responsible for `hash`; the count is looked at again until its level agrees.
-result<chain> edit_chain_of(transaction& tx, index_tables tables, std::uint64_t hash) noexcept {
+result<> edit_chain_of(transaction& tx, index_tables tables, std::uint64_t hash,
+                       chain& out) noexcept {
     for (int turn = 0; turn < 64; ++turn) {
         const auto count = peek(tx.where().descriptor(tables.buckets).row_high);
         if (count == 0) return errc::garbled;
         const std::uint64_t number = bucket_of(hash, count);
-        auto found = PERDURE_TRY(edit_chain(tx, tables, number));
-        if (is_responsible(*found.links[0], number, hash)) return found;
+        PERDURE_TRY(edit_chain(tx, tables, number, out));
+        if (is_responsible(*out.links[0], number, hash)) return {};
     }
     return errc::conflict;
 }
@@ -254,7 +259,8 @@ result<> enter_key(transaction& tx, std::uint32_t table, const row_key& key,
                    std::uint64_t row) noexcept {
     const auto tables = PERDURE_TRY(tables_of(tx.where(), table));
     const std::uint64_t hash = hash_of(key);
-    auto into = PERDURE_TRY(edit_chain_of(tx, tables, hash));
+    chain into;
+    PERDURE_TRY(edit_chain_of(tx, tables, hash, into));
     for (int i = 0; i < into.count; ++i) {
         const auto& link = *into.links[static_cast<std::size_t>(i)];
         const std::uint64_t other = match_for(tx, table, link, hash, key);
@@ -263,10 +269,31 @@ result<> enter_key(transaction& tx, std::uint32_t table, const row_key& key,
     return put_entry(tx, tables, into, entry_of(hash, row));
 }
 
+namespace {
+
+/// What the insertion of a key is going to touch, all of it under way together: the bucket, the row
+/// that is next, and the words of their stripes.
+void fetch_insertion(transaction& tx, std::uint32_t table, index_tables tables,
+                     std::uint64_t hash) noexcept {
+    const auto& where = tx.where();
+    const auto count = peek(where.descriptor(tables.buckets).row_high);
+    if (count == 0) return;
+    const auto fetch = [&](std::uint32_t of, std::uint64_t row) {
+        __builtin_prefetch(where.at<std::byte>(tx.locate(of, row)), 1);
+        __builtin_prefetch(&where.stripe(stripe_of(of, row)), 1);
+    };
+    fetch(tables.buckets, bucket_of(hash, count));
+    fetch(table, tx.self().control().fresh[table].next);
+}
+
+}  // namespace
+
 result<taken_row> insert_key(transaction& tx, std::uint32_t table, const row_key& key) noexcept {
     const auto tables = PERDURE_TRY(tables_of(tx.where(), table));
     const std::uint64_t hash = hash_of(key);
-    auto into = PERDURE_TRY(edit_chain_of(tx, tables, hash));
+    fetch_insertion(tx, table, tables, hash);
+    chain into;
+    PERDURE_TRY(edit_chain_of(tx, tables, hash, into));
     for (int i = 0; i < into.count; ++i) {
         const auto& link = *into.links[static_cast<std::size_t>(i)];
         for (const auto& entry : link.entries) {
@@ -283,7 +310,8 @@ result<taken_row> insert_key(transaction& tx, std::uint32_t table, const row_key
 result<> erase_key(transaction& tx, std::uint32_t table, const row_key& key) noexcept {
     const auto tables = PERDURE_TRY(tables_of(tx.where(), table));
     const std::uint64_t hash = hash_of(key);
-    auto from = PERDURE_TRY(edit_chain_of(tx, tables, hash));
+    chain from;
+    PERDURE_TRY(edit_chain_of(tx, tables, hash, from));
     for (int i = 0; i < from.count; ++i) {
         for (auto& entry : from.links[static_cast<std::size_t>(i)]->entries) {
             if (!has_tag(entry, hash)) continue;
@@ -296,42 +324,32 @@ result<> erase_key(transaction& tx, std::uint32_t table, const row_key& key) noe
     return errc::not_found;
 }
 
-bool wants_split(const region& where, std::uint32_t table) noexcept {
-    const auto index = peek(where.descriptor(table).index);
-    if (index == 0 || index >= table_count) return false;
-    const auto rows = peek(where.descriptor(table).row_high);
-    return rows * 10 > peek(where.descriptor(index).row_high) * entries_in_ten;
+namespace {
+
+bool is_crowded(std::uint64_t rows, std::uint64_t buckets) noexcept {
+    return rows * 10 > buckets * entries_in_ten;
 }
 
-result<> split_bucket(transaction& tx, std::uint32_t table) noexcept {
+/// Divides the bucket with the new one, which is `1 << level` behind it. The buckets' chains may be
+/// longer than one link.
+result<> divide(transaction& tx, std::uint32_t table, index_tables tables, std::uint64_t number,
+                std::uint32_t level) noexcept {
     auto& where = tx.where();
-    const auto tables = PERDURE_TRY(tables_of(where, table));
-    auto* root = PERDURE_TRY(edit_descriptor(tx, tables.buckets));
-    if (!wants_split(where, table)) return {};
-    const std::uint64_t count = root->row_high;
-    const auto level = static_cast<std::uint32_t>(std::bit_width(count) - 1);
-    const std::uint64_t number = count - (1ULL << level);
-    if (tx.locate(tables.buckets, count) == 0) {
-        // Pages are there for the next transaction, when their directory has been written back.
-        return add_pages(tx, tables.buckets, count, count + 1);
-    }
-    auto from = PERDURE_TRY(edit_chain(tx, tables, number));
-    auto into = PERDURE_TRY(edit_chain(tx, tables, count));
+    chain from;
+    chain into;
+    PERDURE_TRY(edit_chain(tx, tables, number, from));
+    PERDURE_TRY(edit_chain(tx, tables, number + (1ULL << level), into));
     if (from.links[0]->level != level || into.links[0]->level != 0) return errc::garbled;
-    std::vector<std::uint64_t> all;
+    std::array<std::uint64_t, chain_max * std::tuple_size_v<decltype(bucket::entries)>> all;
+    std::size_t count = 0;
     for (int i = 0; i < from.count; ++i) {
-        auto& entries = from.links[static_cast<std::size_t>(i)]->entries;
-        std::copy_if(entries.begin(), entries.end(), std::back_inserter(all),
-                     [](std::uint64_t entry) { return entry != 0; });
-        entries.fill(0);
+        for (auto& entry : from.links[static_cast<std::size_t>(i)]->entries) {
+            if (entry != 0) all[count++] = std::exchange(entry, 0);
+        }
     }
     from.links[0]->level = into.links[0]->level = level + 1;
     const auto key_at = peek(where.descriptor(table).key_at);
-    // All keys are fetched together: what a split costs is the misses.
-    for (const auto entry : all) {
-        __builtin_prefetch(where.at<std::byte>(tx.locate(table, row_in(entry)) + key_at));
-    }
-    for (const auto entry : all) {
+    for (const auto entry : std::span(all).first(count)) {
         const std::uint64_t at = tx.locate(table, row_in(entry));
         if (at == 0) return errc::garbled;
         row_key key;  // Stands still: who would change it needs this bucket's stripe.
@@ -339,7 +357,60 @@ result<> split_bucket(transaction& tx, std::uint32_t table) noexcept {
         auto& side = (hash_of(key) >> level & 1) != 0 ? into : from;
         PERDURE_TRY(put_entry(tx, tables, side, entry));
     }
-    root->row_high = count + 1;
+    return {};
+}
+
+/// What division is going to look at, all of it under way together: misses are what it costs.
+void fetch_buckets(transaction& tx, std::uint32_t table, index_tables tables, std::uint64_t first,
+                   std::uint64_t count, std::uint32_t level) noexcept {
+    auto& where = tx.where();
+    for (std::uint64_t i = first; i < first + count; ++i) {
+        for (const std::uint64_t number : {i, i + (std::uint64_t{1} << level)}) {
+            __builtin_prefetch(where.at<bucket>(tx.locate(tables.buckets, number)), 1);
+            __builtin_prefetch(&where.stripe(stripe_of(tables.buckets, number)), 1);
+        }
+    }
+    const auto key_at = peek(where.descriptor(table).key_at);
+    for (std::uint64_t i = first; i < first + count; ++i) {
+        for (const auto& place : where.at<bucket>(tx.locate(tables.buckets, i))->entries) {
+            const std::uint64_t entry = peek(place);
+            if (entry == 0) continue;
+            __builtin_prefetch(where.at<std::byte>(tx.locate(table, row_in(entry)) + key_at));
+        }
+    }
+}
+
+}  // namespace
+
+bool wants_split(const region& where, std::uint32_t table) noexcept {
+    const auto index = peek(where.descriptor(table).index);
+    if (index == 0 || index >= table_count) return false;
+    return is_crowded(peek(where.descriptor(table).row_high),
+                      peek(where.descriptor(index).row_high));
+}
+
+result<> split_buckets(transaction& tx, std::uint32_t table) noexcept {
+    constexpr std::uint64_t together = 8;
+    auto& where = tx.where();
+    const auto tables = PERDURE_TRY(tables_of(where, table));
+    auto* root = PERDURE_TRY(edit_descriptor(tx, tables.buckets));
+    const std::uint64_t first = root->row_high;
+    if (first == 0) return errc::garbled;
+    const auto rows = peek(where.descriptor(table).row_high);
+    if (!is_crowded(rows, first)) return {};
+    if (tx.locate(tables.buckets, first) == 0) {
+        // Pages are there for the next transaction, when their directory has been written back.
+        return add_pages(tx, tables.buckets, first, first + 1);
+    }
+    // Of one level, so that no bucket is divided twice.
+    const auto level = static_cast<std::uint32_t>(std::bit_width(first) - 1);
+    const auto end = std::min<std::uint64_t>(first + together, 2ULL << level);
+    auto next = first + 1;
+    while (next < end && is_crowded(rows, next) && tx.locate(tables.buckets, next) != 0) ++next;
+    fetch_buckets(tx, table, tables, first - (1ULL << level), next - first, level);
+    for (; root->row_high < next; ++root->row_high) {
+        PERDURE_TRY(divide(tx, table, tables, root->row_high - (1ULL << level), level));
+    }
     return {};
 }
 

@@ -161,7 +161,8 @@ result<> enter_key(transaction& tx, std::uint32_t table, const row_key& key,
 /// True while the table has more rows than its buckets should hold.
 bool wants_split(const region& where, std::uint32_t table) noexcept;
 
-/// One step of growth, a transaction of its own. Errors: as add_pages.
-result<> split_bucket(transaction& tx, std::uint32_t table) noexcept;
+/// One step of growth, a transaction of its own: a few buckets are divided together. Errors: as
+/// add_pages, transaction_too_large.
+result<> split_buckets(transaction& tx, std::uint32_t table) noexcept;
 
 }  // namespace perdure::shm

@@ -64,7 +64,7 @@ result<> session::give(std::uint32_t table, deadline until) {
     if (!given && given.error() == errc::region_full) PERDURE_TRY(steal_rows(table, until));
     if (!given && given.error() != errc::region_full) return given.error();
     while (wants_split(*where_, table)) {
-        const auto split = write([&](transaction& tx) { return split_bucket(tx, table); }, until);
+        const auto split = write([&](transaction& tx) { return split_buckets(tx, table); }, until);
         // A full region may keep its longer chains.
         if (!split && split.error() == errc::region_full) break;
         if (!split) return split.error();
@@ -154,6 +154,17 @@ result<> wait_durable(region& where, drain* hook, const receipt& paid, deadline 
         where.waits().wait(low_half(mark.lsn), static_cast<std::uint32_t>(seen), durable_slice);
         word(mark.sleepers).fetch_sub(1);
     }
+}
+
+result<std::uint32_t> open_table(session& by, const schema& wanted) {
+    const auto there = find_table(by.where(), wanted);
+    if (there || there.error() != errc::unknown_table) return there;
+    const auto made = by.write([&](transaction& in) -> result<> {
+        PERDURE_TRY(create_table(in, wanted));
+        return {};
+    });
+    if (!made && made.error() != errc::exists) return made.error();
+    return find_table(by.where(), wanted);
 }
 
 }  // namespace perdure::shm

@@ -94,6 +94,10 @@ class session {
     bool running_ = false;
 };
 
+/// The table, made if it is not there, by whichever program comes first.
+/// Errors: schema_mismatch, as create_table and session::write.
+result<std::uint32_t> open_table(session& by, const schema& wanted);
+
 inline constexpr int runs_before_gate = 24;
 
 template <class Closure>

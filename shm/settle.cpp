@@ -15,7 +15,22 @@ bool is_live(const std::byte* row) noexcept {
 
 }  // namespace
 
+/// Where many rows were edited the misses of all their leaves are under way together.
+void transaction::fetch_leaves() noexcept {
+    for (const auto& each : indexed_) {
+        const entry& row = entries_[each.entry];
+        const std::byte* before =
+            each.settled == 0 ? image_of(row) : settled_.data() + each.settled - 1;
+        for (const auto& index : shapes_[row.table].indexes) {
+            const auto was = key_of_row(index, before, row.row);
+            const auto is = key_of_row(index, copy_of(row), row.row);
+            if (was != is) fetch_leaf(*this, index, is);
+        }
+    }
+}
+
 result<> transaction::settle() noexcept {
+    if (indexed_.size() > 1) fetch_leaves();
     // By number: entering a key edits nodes, which makes entries_ longer.
     for (auto& each : indexed_) {
         const entry row = entries_[each.entry];

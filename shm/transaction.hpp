@@ -171,6 +171,7 @@ class transaction {
     std::uint32_t append_change(const entry& each, const std::uint64_t* before,
                                 const std::uint64_t* after, std::uint32_t first) noexcept;
     void sum_up(const entry& each, group_sums& sums) const noexcept;
+    void fetch_leaves() noexcept;
     result<> lock_ring() noexcept;
     void write_back() noexcept;
     void stamp(std::uint64_t lsn) noexcept;

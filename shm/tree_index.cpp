@@ -21,6 +21,18 @@ const tree_node* place_of(Source& source, std::uint32_t nodes, std::uint64_t num
     return source.where().template at<tree_node>(at);
 }
 
+/// A leaf is read from one end to the other, for a scan as for an edit: all its lines are fetched
+/// together.
+template <row_source Source>
+void fetch_node(Source& source, std::uint32_t nodes, std::uint64_t number) noexcept {
+    const auto& where = source.where();
+    const auto* first = where.template at<std::byte>(source.locate(nodes, number));
+    for (std::size_t line = 0; line < sizeof(tree_node); line += cache_line) {
+        __builtin_prefetch(first + line);
+    }
+    __builtin_prefetch(&where.stripe(stripe_of(nodes, number)), 1);
+}
+
 /// Number of the node of that level that looks responsible for the key: a hint, read in place.
 template <row_source Source>
 result<std::uint64_t> descend(Source& source, const index_shape& in, const index_key& key,
@@ -39,6 +51,7 @@ result<std::uint64_t> descend(Source& source, const index_shape& in, const index
             }
             if (here == level) return number;
             number = seen.child(seen.child_for(key));
+            if (here == 1) fetch_node(source, in.nodes, number);
         }
         source.where().waits().pause();
     }
@@ -211,6 +224,20 @@ result<tree> find_tree(region& where, std::uint32_t table,
         return tree{table, PERDURE_TRY(read_shape(where, table)).indexes[i]};
     }
     return errc::not_found;
+}
+
+void fetch_leaf(transaction& tx, const index_shape& in, const index_key& key) noexcept {
+    std::uint64_t number = 0;
+    for (int steps = 0; steps < steps_max; ++steps) {
+        const auto* place = place_of(tx, in.nodes, number);
+        if (place == nullptr) return;
+        const seen_node seen{place, in.words};
+        const std::uint32_t here = seen.level();
+        if (!seen.is_used(number) || here == 0) return;
+        const bool is_right_of_it = seen.is_left_of(key);
+        number = is_right_of_it ? peek(place->right) : seen.child(seen.child_for(key));
+        if (here == 1 && !is_right_of_it) return fetch_node(tx, in.nodes, number);
+    }
 }
 
 result<> insert_entry(transaction& tx, const index_shape& in, const index_key& key) noexcept {

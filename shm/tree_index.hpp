@@ -32,6 +32,9 @@ struct tree {
 result<tree> find_tree(region& where, std::uint32_t table,
                        std::initializer_list<std::string_view> fields);
 
+/// Fetches the memory that the key's entry lies in, or will.
+void fetch_leaf(transaction& tx, const index_shape& in, const index_key& key) noexcept;
+
 /// Enters and removes a key. Errors: garbled (the key is there, is not there), as edit.
 result<> insert_entry(transaction& tx, const index_shape& in, const index_key& key) noexcept;
 result<> erase_entry(transaction& tx, const index_shape& in, const index_key& key) noexcept;

@@ -115,7 +115,7 @@ void give_overflow(actor& by) {
 
 void split(actor& by) {
     must(wants_split(by.where, by.in.accounts), "no split is wanted");
-    commit(by, [&](transaction& tx) { return split_bucket(tx, by.in.accounts); });
+    commit(by, [&](transaction& tx) { return split_buckets(tx, by.in.accounts); });
 }
 
 void create_plain(actor& by) {
