@@ -1,32 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <perdure/shm/bucket.hpp>
+#include <perdure/shm/bucket_chain.hpp>
 #include <perdure/shm/hash_index.hpp>
 #include <perdure/shm/loader.hpp>
-#include <tuple>
-#include <utility>
 
 namespace perdure::shm {
 namespace {
-
-// Of ten buckets' 70 places: at half load one key in twenty lies in an overflow bucket, at 70 % one
-// in four, and each costs a cache miss (perf/transfer).
-constexpr std::uint64_t entries_in_ten = 36;
-constexpr int chain_max = 64;  // A longer chain is a garbled one.
-
-struct index_tables {
-    std::uint32_t buckets;
-    std::uint32_t overflow;
-};
-
-result<index_tables> tables_of(const region& where, std::uint32_t table) noexcept {
-    if (table == 0 || table >= table_count) return errc::unknown_table;
-    const auto index = peek(where.descriptor(table).index);
-    if (index == 0 || index >= table_count) return errc::unknown_table;
-    const auto overflow = peek(where.descriptor(index).overflow);
-    if (overflow == 0 || overflow >= table_count) return errc::garbled;
-    return index_tables{index, overflow};
-}
 
 /// The key in a row at `at`, read beside writers: a hint unless the row is known to stand still.
 bool has_key(const region& where, std::uint32_t table, std::uint64_t at,
@@ -56,29 +36,6 @@ std::uint64_t match_for(Source& source, std::uint32_t table, const bucket& in, s
     return match(in, hash, [&](std::uint64_t row) { return has_key_for(source, table, row, key); });
 }
 
-/// Copies of the chain of one bucket, edited: all under the primary bucket's stripe. Filled in place
-/// and only as far as it is long, because nearly all are of one link.
-struct chain {
-    std::uint32_t stripe;
-    int count = 0;
-    std::array<bucket*, chain_max> links;
-};
-
-result<> edit_chain(transaction& tx, index_tables tables, std::uint64_t number,
-                    chain& out) noexcept {
-    out.stripe = stripe_of(tables.buckets, number);
-    out.count = 0;
-    std::uint64_t at = tx.locate(tables.buckets, number);
-    for (;;) {
-        if (at == 0 || out.count == chain_max) return errc::garbled;
-        auto* link =
-            reinterpret_cast<bucket*>(PERDURE_TRY(tx.edit_words(at, sizeof(bucket), out.stripe)));
-        out.links[static_cast<std::size_t>(out.count++)] = link;
-        if (link->overflow == 0) return {};
-        at = tx.locate(tables.overflow, link->overflow - 1);
-    }
-}
-
 /// The chain responsible for `hash`; the count is looked at again until its level agrees.
 result<> edit_chain_of(transaction& tx, index_tables tables, std::uint64_t hash,
                        chain& out) noexcept {
@@ -90,29 +47,6 @@ result<> edit_chain_of(transaction& tx, index_tables tables, std::uint64_t hash,
         if (is_responsible(*out.links[0], number, hash)) return {};
     }
     return errc::conflict;
-}
-
-/// Puts an entry into the first free place, adding an overflow bucket when there is none.
-result<> put_entry(transaction& tx, index_tables tables, chain& into,
-                   std::uint64_t entry) noexcept {
-    for (int i = 0; i < into.count; ++i) {
-        for (auto& place : into.links[static_cast<std::size_t>(i)]->entries) {
-            if (place != 0) continue;
-            place = entry;
-            return {};
-        }
-    }
-    if (into.count == chain_max) return errc::region_full;
-    const std::uint64_t row = PERDURE_TRY(take_number(tx, tables.overflow));
-    const std::uint64_t at = tx.locate(tables.overflow, row);
-    auto* added =
-        reinterpret_cast<bucket*>(PERDURE_TRY(tx.edit_words(at, sizeof(bucket), into.stripe)));
-    *added = {};
-    added->entries[0] = entry;
-    into.links[static_cast<std::size_t>(into.count - 1)]->overflow =
-        static_cast<std::uint32_t>(row + 1);
-    into.links[static_cast<std::size_t>(into.count++)] = added;
-    return {};
 }
 
 /// Careful search under stripe versions: what a negative answer rests on.
@@ -322,96 +256,6 @@ result<> erase_key(transaction& tx, std::uint32_t table, const row_key& key) noe
         }
     }
     return errc::not_found;
-}
-
-namespace {
-
-bool is_crowded(std::uint64_t rows, std::uint64_t buckets) noexcept {
-    return rows * 10 > buckets * entries_in_ten;
-}
-
-/// Divides the bucket with the new one, which is `1 << level` behind it. The buckets' chains may be
-/// longer than one link.
-result<> divide(transaction& tx, std::uint32_t table, index_tables tables, std::uint64_t number,
-                std::uint32_t level) noexcept {
-    auto& where = tx.where();
-    chain from;
-    chain into;
-    PERDURE_TRY(edit_chain(tx, tables, number, from));
-    PERDURE_TRY(edit_chain(tx, tables, number + (1ULL << level), into));
-    if (from.links[0]->level != level || into.links[0]->level != 0) return errc::garbled;
-    std::array<std::uint64_t, chain_max * std::tuple_size_v<decltype(bucket::entries)>> all;
-    std::size_t count = 0;
-    for (int i = 0; i < from.count; ++i) {
-        for (auto& entry : from.links[static_cast<std::size_t>(i)]->entries) {
-            if (entry != 0) all[count++] = std::exchange(entry, 0);
-        }
-    }
-    from.links[0]->level = into.links[0]->level = level + 1;
-    const auto key_at = peek(where.descriptor(table).key_at);
-    for (const auto entry : std::span(all).first(count)) {
-        const std::uint64_t at = tx.locate(table, row_in(entry));
-        if (at == 0) return errc::garbled;
-        row_key key;  // Stands still: who would change it needs this bucket's stripe.
-        copy_out(&key, where.at<std::byte>(at + key_at), sizeof key);
-        auto& side = (hash_of(key) >> level & 1) != 0 ? into : from;
-        PERDURE_TRY(put_entry(tx, tables, side, entry));
-    }
-    return {};
-}
-
-/// What division is going to look at, all of it under way together: misses are what it costs.
-void fetch_buckets(transaction& tx, std::uint32_t table, index_tables tables, std::uint64_t first,
-                   std::uint64_t count, std::uint32_t level) noexcept {
-    auto& where = tx.where();
-    for (std::uint64_t i = first; i < first + count; ++i) {
-        for (const std::uint64_t number : {i, i + (std::uint64_t{1} << level)}) {
-            __builtin_prefetch(where.at<bucket>(tx.locate(tables.buckets, number)), 1);
-            __builtin_prefetch(&where.stripe(stripe_of(tables.buckets, number)), 1);
-        }
-    }
-    const auto key_at = peek(where.descriptor(table).key_at);
-    for (std::uint64_t i = first; i < first + count; ++i) {
-        for (const auto& place : where.at<bucket>(tx.locate(tables.buckets, i))->entries) {
-            const std::uint64_t entry = peek(place);
-            if (entry == 0) continue;
-            __builtin_prefetch(where.at<std::byte>(tx.locate(table, row_in(entry)) + key_at));
-        }
-    }
-}
-
-}  // namespace
-
-bool wants_split(const region& where, std::uint32_t table) noexcept {
-    const auto index = peek(where.descriptor(table).index);
-    if (index == 0 || index >= table_count) return false;
-    return is_crowded(peek(where.descriptor(table).row_high),
-                      peek(where.descriptor(index).row_high));
-}
-
-result<> split_buckets(transaction& tx, std::uint32_t table) noexcept {
-    constexpr std::uint64_t together = 8;
-    auto& where = tx.where();
-    const auto tables = PERDURE_TRY(tables_of(where, table));
-    auto* root = PERDURE_TRY(edit_descriptor(tx, tables.buckets));
-    const std::uint64_t first = root->row_high;
-    if (first == 0) return errc::garbled;
-    const auto rows = peek(where.descriptor(table).row_high);
-    if (!is_crowded(rows, first)) return {};
-    if (tx.locate(tables.buckets, first) == 0) {
-        // Pages are there for the next transaction, when their directory has been written back.
-        return add_pages(tx, tables.buckets, first, first + 1);
-    }
-    // Of one level, so that no bucket is divided twice.
-    const auto level = static_cast<std::uint32_t>(std::bit_width(first) - 1);
-    const auto end = std::min<std::uint64_t>(first + together, 2ULL << level);
-    auto next = first + 1;
-    while (next < end && is_crowded(rows, next) && tx.locate(tables.buckets, next) != 0) ++next;
-    fetch_buckets(tx, table, tables, first - (1ULL << level), next - first, level);
-    for (; root->row_high < next; ++root->row_high) {
-        PERDURE_TRY(divide(tx, table, tables, root->row_high - (1ULL << level), level));
-    }
-    return {};
 }
 
 result<> load_key(region& where, std::uint32_t table, std::uint64_t row,

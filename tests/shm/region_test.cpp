@@ -5,7 +5,6 @@
 // G3).
 #define BOOST_TEST_MODULE shm_region
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,7 +12,6 @@
 
 #include <boost/test/unit_test.hpp>
 #include <perdure/shm/crc32c.hpp>
-#include <perdure/shm/page_reserve.hpp>
 #include <perdure/tests/shm/open_bank.hpp>
 
 namespace {
@@ -307,48 +305,7 @@ BOOST_AUTO_TEST_CASE(no_space_in_the_middle_is_an_answer_not_a_signal) {
     BOOST_CHECK(reason == errc::no_memory);
     const auto faults = audit(where);
     BOOST_TEST((faults.empty() ? "" : faults.front()) == "");
-    page_reserve reserve(where);
-    while (reserve.step() != 0) {  // What is committed is cleared; more there is not.
-    }
-    BOOST_TEST(reserve.step() == 0U);
     ::unlink(path.c_str());
-}
-
-/// Pages of the mapping between two offsets that have memory behind them.
-std::size_t resident(const region& where, std::uint64_t from, std::uint64_t to) {
-    std::vector<unsigned char> pages((to - from) / page_bytes);
-    BOOST_REQUIRE(::mincore(where.start() + from, to - from, pages.data()) == 0);
-    return static_cast<std::size_t>(
-        std::count_if(pages.begin(), pages.end(), [](auto page) { return (page & 1U) != 0; }));
-}
-
-BOOST_AUTO_TEST_CASE(memory_is_made_ready_ahead_and_only_so_far) {
-    const scratch in;
-    auto options = small_options();
-    options.capacity_bytes = 1ULL << 30;
-    auto where = region::create(in.file(), options);
-    book_keeper keeper;
-    auto self = session::join(where, &keeper).value();
-    const auto tables = make_bank(self);
-    page_reserve reserve(where);
-    for (int i = 0; i < 30'000; ++i) {
-        BOOST_REQUIRE(self.write([&](transaction& tx) -> result<> {
-                              PERDURE_TRY(take_row(tx, tables.wide));
-                              return {};
-                          })
-                          .has_value());
-    }
-    const auto before = digest_of(where);
-    const auto used = where.page_at(where.header().page_next.value);
-    std::uint64_t made = 0;
-    while (const auto more = reserve.step()) made += more;
-    const auto ahead = (used - where.geometry().pages_at) / 4 / page_bytes * page_bytes;
-    BOOST_TEST(made == ahead);
-    BOOST_TEST(made > 1U << 20);
-    BOOST_TEST(where.header().committed_bytes.value >= used + ahead);
-    BOOST_TEST(resident(where, used, used + ahead) == ahead / page_bytes);
-    BOOST_TEST(digest_of(where) == before);
-    BOOST_TEST(audit(where).empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_childs_inherited_region_answers_forked) {
