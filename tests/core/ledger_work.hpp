@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Random work on a ledger and, beside it, on the model of economy_model.hpp: what is laid first,
-// and one operation after the other.
+// Random work on a ledger and, beside it, on its model: what is laid first, and what follows.
 #pragma once
 
 #include <perdure/tests/core/ledger_draw.hpp>
