@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How an account came to what it has: the balance row's changes, back along the LSNs that each
-// record keeps of the row before.
+// How an account came to what it has: the changes of its positions, newest first, each with the
+// events that made it.
 #include <perdure/apps/cli/history.hpp>
 
 #include <fmt/format.h>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/event_text.hpp>
-#include <perdure/io/row_history.hpp>
+#include <perdure/apps/cli/position_history.hpp>
 
 namespace perdure::apps {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::uint32_t available_word = offsetof(balance_row, available) / 8;
-constexpr std::uint32_t held_word = offsetof(balance_row, held) / 8;
-
-struct placed_balance {
-    std::uint64_t row;
-    balance_row now;
-};
 
 [[noreturn]] void refuse(const world& in, const std::string& cause, errc reason) {
     throw failure(reason, "world " + in.directory() + ": " + cause, std::string(remedy(reason)));
@@ -38,14 +30,6 @@ auto read_here(const world& in, Read&& read)
     refuse(in, "a row cannot be read", answer.error());
 }
 
-std::optional<placed_balance> balance_of(const world& in, account_id account, asset_id asset) {
-    const auto table = in.books().numbers().balances;
-    return read_here(in, [&](view& seen) -> result<placed_balance> {
-        const auto row = PERDURE_TRY(shm::find_row(seen, table, key_of(account, asset)));
-        return placed_balance{row, PERDURE_TRY(seen.get<balance_row>(table, row))};
-    });
-}
-
 std::vector<asset_id> assets_of(const world& in, const explain_order& order) {
     if (!order.asset.empty()) return {asset_id::of(order.asset)};
     std::vector<asset_id> out;
@@ -58,12 +42,6 @@ std::vector<asset_id> assets_of(const world& in, const explain_order& order) {
     }
     return out;
 }
-
-struct money_pair {
-    amount available;
-    amount held;
-    friend bool operator==(const money_pair&, const money_pair&) = default;
-};
 
 amount minus(amount from, amount what) noexcept {
     return static_cast<amount>(static_cast<std::uint64_t>(from) - static_cast<std::uint64_t>(what));
@@ -78,43 +56,40 @@ class account_story {
     }
 
     /// One change an entry, the newest first. Throws failure.
-    void follow(io::record_finder& records, const placed_balance& from) {
-        money_pair after{from.now.available, from.now.held};
-        io::row_history history(records, in_.books().numbers().balances, from.row,
-                                from.now.header.lsn);
-        io::row_change change;
-        while (order_.limit == 0 || steps_ < order_.limit) {
+    void follow(io::record_finder& records, const position_rows& from) {
+        position after = from.now;
+        position_history history(records, in_.books(), from);
+        position_change change;
+        for (;;) {
             const auto more = history.next(change);
-            if (!more) {
-                const auto& found = records.found();
-                refuse(in_, found ? found->file + ": " + found->cause : "the balance's history",
-                       more.error());
-            }
-            if (!*more) break;
-            const auto gained = [&](std::uint32_t word) {
-                return static_cast<amount>(change.gained[word]);
-            };
-            const money_pair by{gained(available_word), gained(held_word)};
-            add(change.record, by, after);
-            after = {minus(after.available, by.available), minus(after.held, by.held)};
-            if (!change.is_first) continue;
-            is_whole_ = true;
-            // The row began with nothing, or something has been lost on the way.
-            if (after != money_pair{0, 0}) {
-                refuse(in_, "the changes do not add up to the balance", errc::broken_chain);
-            }
+            if (!more) refuse_history(records, more.error());
+            is_whole_ = !*more;
+            if (is_whole_ || (order_.limit != 0 && steps_ == order_.limit)) break;
+            const auto record = records.find(change.lsn);
+            if (!record) refuse_history(records, record.error());
+            add(*record, change.gained, after);
+            after = {minus(after.available, change.gained.available),
+                     minus(after.held, change.gained.held)};
+        }
+        // The rows began with nothing, or something has been lost on the way.
+        if (is_whole_ && (after.available != 0 || after.held != 0)) {
+            refuse(in_, "the changes do not add up to the balance", errc::broken_chain);
         }
     }
 
-    [[nodiscard]] json::object as_json(const placed_balance& from) {
-        return {{"asset", facts_.code},         {"available", print(from.now.available)},
-                {"held", print(from.now.held)}, {"lsn", from.now.header.lsn},
-                {"whole", is_whole_},           {"changes", std::move(changes_)}};
+    [[nodiscard]] json::object as_json(const position_rows& from) {
+        return {{"asset", facts_.code},
+                {"available", print(from.now.available)},
+                {"held", print(from.now.held)},
+                {"shards", from.shards()},
+                {"lsn", from.lsn},
+                {"whole", is_whole_},
+                {"changes", std::move(changes_)}};
     }
-    void print_lines(const placed_balance& from) {
-        apps::print(fmt::format("{}: available {}, held {}, last changed at LSN {}", facts_.code,
-                                print(from.now.available), print(from.now.held),
-                                from.now.header.lsn));
+    void print_lines(const position_rows& from) {
+        const auto spread = from.shards() == 0 ? "" : fmt::format(" in {} shards", from.shards());
+        apps::print(fmt::format("{}: available {}{}, held {}, last changed at LSN {}", facts_.code,
+                                print(from.now.available), spread, print(from.now.held), from.lsn));
         apps::print(fmt::format("{:>10}  {:<24}  {:>16}  {:>16}  {:>16}  {}", "LSN", "time",
                                 "available", "held", "then available", "event"));
         for (const auto& each : lines_) apps::print(each);
@@ -130,7 +105,12 @@ class account_story {
         return value == 0 ? "" : (value > 0 ? "+" : "") + print(value);
     }
 
-    void add(const shm::record_view& record, const money_pair& by, const money_pair& after) {
+    [[noreturn]] void refuse_history(const io::record_finder& records, errc reason) const {
+        const auto& found = records.found();
+        refuse(in_, found ? found->file + ": " + found->cause : "the balance's history", reason);
+    }
+
+    void add(const shm::record_view& record, const position& by, const position& after) {
         ++steps_;
         const std::string time = time_text(record.transaction().wall_ns);
         json::array told;
@@ -187,7 +167,8 @@ int explain(const explain_order& order) {
     io::record_finder records(in.region(), calls, in.directory());
     json::array told;
     for (const asset_id asset : assets_of(in, order)) {
-        const auto from = balance_of(in, account, asset);
+        const auto from = read_here(
+            in, [&](view& seen) { return position_rows::look(seen, in.books(), account, asset); });
         if (!from) continue;
         account_story story(order, in, account, asset);
         story.follow(records, *from);
