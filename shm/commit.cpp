@@ -292,6 +292,7 @@ result<receipt> transaction::commit_journaled() noexcept {
 result<receipt> transaction::commit() noexcept {
     result<> ready;
     if (why_ != rerun::none) ready = errc::conflict;
+    if (ready && spoiled_ != errc{}) ready = spoiled_;
     if (ready && !indexed_.empty()) ready = settle();
     if (ready) ready = build_record();
     if (ready && !reads_.validate()) ready = fail(rerun::stale);  // A first look.

@@ -72,6 +72,8 @@ entry describe(errc code) noexcept {
                     "A table of that name has another schema; use its version or another name."};
         case errc::bad_schema:
             return {"bad_schema", "The schema breaks a rule that shm/schema.hpp lists."};
+        case errc::value_left:
+            return {"value_left", "The row still holds a blob; erase that first."};
         case errc::unknown_account: return {"unknown_account", "No such account; open it first."};
         case errc::unknown_asset: return {"unknown_asset", "No such asset; create it first."};
         case errc::insufficient_funds:

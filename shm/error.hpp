@@ -43,6 +43,7 @@ enum class errc : std::uint16_t {
     too_many_tables = 36,  ///< The table directory is full.
     schema_mismatch = 37,  ///< A table of that name exists with another schema.
     bad_schema = 38,       ///< The schema breaks a rule of shm/schema.hpp.
+    value_left = 39,       ///< A row that is to be freed still holds a blob.
     // Ledger.
     unknown_account = 64,
     unknown_asset = 65,

@@ -237,7 +237,8 @@ result<taken_row> insert_key(transaction& tx, std::uint32_t table, const row_key
     }
     auto taken = PERDURE_TRY(take_row(tx, table));
     std::memcpy(taken.copy + peek(tx.where().descriptor(table).key_at), &key, sizeof key);
-    PERDURE_TRY(put_entry(tx, tables, into, entry_of(hash, taken.row)));
+    const auto put = put_entry(tx, tables, into, entry_of(hash, taken.row));
+    if (!put) return tx.spoil(put.error());  // Or the row would live without its entry.
     return taken;
 }
 
@@ -250,9 +251,9 @@ result<> erase_key(transaction& tx, std::uint32_t table, const row_key& key) noe
         for (auto& entry : from.links[static_cast<std::size_t>(i)]->entries) {
             if (!has_tag(entry, hash)) continue;
             if (!has_key_for(tx, table, row_in(entry), key)) continue;
-            const std::uint64_t row = row_in(entry);
+            PERDURE_TRY(free_row(tx, table, row_in(entry)));
             entry = 0;
-            return free_row(tx, table, row);
+            return {};
         }
     }
     return errc::not_found;

@@ -166,6 +166,9 @@ table_shape shape_of(const schema_row& row) {
         if ((each.flags & subtracts) != 0) {
             shape.rules.push_back({each.offset, each.group_offset, -1});
         }
+        if (each.type == static_cast<std::uint32_t>(field_type::blob)) {
+            shape.blobs.push_back(each.offset);
+        }
     }
     for (const auto& each : row.indexes) {
         const bool whole = each.field_count <= index_fields_max && each.nodes < table_count;

@@ -86,6 +86,7 @@ struct table_shape {
     std::uint32_t rule_words = 0;  ///< Bit i: a rule looks at word i; ~0 where one lies behind.
     std::vector<balance_rule> rules;
     std::vector<index_shape> indexes;
+    std::vector<std::uint32_t> blobs;  ///< Offsets of the blob fields.
 };
 
 table_shape shape_of(const schema_row& row);

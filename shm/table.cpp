@@ -259,6 +259,11 @@ result<> free_row(transaction& tx, std::uint32_t table, std::uint64_t row) noexc
     auto* copy = PERDURE_TRY(tx.edit(table, row));
     auto* freed = reinterpret_cast<freed_row*>(copy);
     if (freed->header.live != 1) return errc::not_found;
+    for (const auto offset : shape->blobs) {
+        blob_ref left;
+        std::memcpy(&left, copy + offset, sizeof left);
+        if (left.first != 0) return errc::value_left;
+    }
     auto* d = PERDURE_TRY(edit_descriptor(tx, table));
     std::fill(copy + sizeof(row_header), copy + shape->row_bytes, std::byte{0});
     freed->header.live = 0;

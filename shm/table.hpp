@@ -46,7 +46,8 @@ result<std::uint64_t> take_number(transaction& tx, std::uint32_t table) noexcept
 /// The same from the participant's own range, never from the free list.
 result<std::uint64_t> take_fresh(transaction& tx, std::uint32_t table) noexcept;
 
-/// Frees a row: its id goes stale, its content is gone. Errors: not_found when it is not live.
+/// Frees a row: its id goes stale, its content is gone. Errors: not_found when it is not live,
+/// value_left while a blob hangs on it.
 result<> free_row(transaction& tx, std::uint32_t table, std::uint64_t row) noexcept;
 
 /// The row behind `id`. Errors: stale_row when it was freed since, as transaction::edit.

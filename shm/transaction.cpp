@@ -90,7 +90,7 @@ void transaction::remember(std::uint32_t index) noexcept {
 
 result<> transaction::lock(std::uint32_t stripe) noexcept {
     if (owner_of(peek(where_->stripe(stripe))) == self_->owner()) return {};
-    if (held_ == held_max) return errc::transaction_too_large;
+    if (held_ == held_max) return spoil(errc::transaction_too_large);
     open_ = true;
     if (held_ == 0) {
         // Before the first lock, not earlier: an idle slot holds up no cut.
@@ -133,7 +133,9 @@ result<std::byte*> transaction::log(std::uint64_t at, std::uint64_t row, std::ui
     // Derived words are found through the region's own directories, which may be garbled.
     if (at + bytes > peek(where_->header().committed_bytes.value)) return errc::garbled;
     const std::uint32_t length = sizeof(undo_entry) + bytes + 8;
-    if (undo_used_ + length > where_->geometry().undo_bytes) return errc::transaction_too_large;
+    if (undo_used_ + length > where_->geometry().undo_bytes) {
+        return spoil(errc::transaction_too_large);
+    }
     auto* place = undo_ + undo_used_;
     const auto check = static_cast<std::uint32_t>(at) ^ bytes ^ undo_check;
     if (planted(bug::undo_count_first)) step(slot_->undo_used, undo_used_ + length);
@@ -239,6 +241,7 @@ void transaction::close(bool raise_version) noexcept {
     reads_.clear();
     event_count_ = change_count_ = undo_used_ = held_ = 0;
     keyed_ = open_ = false;
+    spoiled_ = {};
 }
 
 result<> transaction::await(deadline until) noexcept {

@@ -105,6 +105,12 @@ class transaction {
     [[nodiscard]] std::uint32_t blocked_on() const noexcept { return blocked_on_; }
     /// Marks the transaction as one that must run again after `table` got more rows.
     errc want_rows(std::uint32_t table) noexcept;
+    /// Marks it as one that can only be rolled back: a step of several was cut short, and a closure
+    /// that goes on regardless must not commit the half of it.
+    errc spoil(errc why) noexcept {
+        if (spoiled_ == errc{}) spoiled_ = why;
+        return why;
+    }
     /// Marks it as one that must run again: a row went away between two looks.
     errc lost_row() noexcept { return fail(rerun::stale); }
     /// The reason of the last run is dealt with.
@@ -204,6 +210,7 @@ class transaction {
     std::uint32_t wanted_ = 0;
     transaction_key key_{};
     rerun why_ = rerun::none;
+    errc spoiled_{};
     bool keyed_ = false;
     bool open_ = false;
 };

@@ -128,6 +128,22 @@ BOOST_AUTO_TEST_CASE(sixteen_mebibytes_are_kept_and_one_more_is_refused) {
     BOOST_TEST(with.faults() == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_row_with_a_value_is_not_freed) {
+    library with;
+    with.put(key(1), text_of(3000, 1));
+    const auto freed =
+        with.self.write([&](transaction& tx) { return erase_key(tx, with.shelf.table, key(1)); });
+    BOOST_TEST(freed.error() == errc::value_left);
+    // Nor by a closure that does not mind.
+    const auto paid = with.self.write([&](transaction& tx) -> result<> {
+        static_cast<void>(erase_key(tx, with.shelf.table, key(1)));
+        return {};
+    });
+    BOOST_TEST(paid.has_value());
+    BOOST_TEST((with.text_at(key(1)).value() == text_of(3000, 1)));
+    BOOST_TEST(with.faults() == "");
+}
+
 BOOST_AUTO_TEST_CASE(a_staged_value_is_seen_when_it_is_adopted_and_only_once) {
     library with;
     with.put(key(1), "before");

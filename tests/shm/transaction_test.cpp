@@ -181,6 +181,26 @@ BOOST_AUTO_TEST_CASE(an_error_the_closure_swallows_is_not_committed) {
     BOOST_TEST(bank.faults() == "");
 }
 
+BOOST_AUTO_TEST_CASE(the_half_of_a_step_is_not_committed_by_a_closure_that_goes_on) {
+    open_bank bank(3);
+    std::uint64_t tried = 0;
+    const auto paid = bank.self.write([&](transaction& tx) -> result<> {
+        tried = 0;
+        for (std::uint64_t number = 100; number < 100'000; ++number) {
+            const auto taken = insert_key(tx, bank.in.accounts, key_of(number));
+            if (!taken && taken.error() == errc::conflict) return errc::conflict;
+            if (!taken) break;  // And be content with those that found room.
+            ++tried;
+        }
+        return {};
+    });
+    BOOST_TEST(tried > 10U);
+    BOOST_CHECK(paid.error() == errc::transaction_too_large);
+    BOOST_CHECK(bank.look_at(100).error() == errc::not_found);
+    BOOST_TEST(bank.faults() == "");
+    BOOST_TEST(transfer(bank.self, bank.in, 0, 1, 0).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(wide_rows_replay_word_for_word) {
     open_bank bank(0);
     std::uint64_t row = 0;
