@@ -235,8 +235,7 @@ economy_model::answer economy_model::may_issue(const right& by, number asset, bo
     return {};
 }
 
-economy_model::answer economy_model::count(const right& by, number asset, amount value,
-                                           amount& counter) {
+economy_model::answer economy_model::count(const right& by, amount value, amount& counter) {
     auto* through = by.through ? &faucets[*by.through] : nullptr;
     if (through != nullptr) {
         const __int128 used = __int128{through->used} + value;
@@ -250,7 +249,7 @@ economy_model::answer economy_model::count(const right& by, number asset, amount
 }
 
 economy_model::answer economy_model::issue(const right& by, number to, number asset, amount value) {
-    if (auto refused = count(by, asset, value, assets[asset].minted)) return refused;
+    if (auto refused = count(by, value, assets[asset].minted)) return refused;
     positions[{to, asset}].available += value;
     return {};
 }
@@ -259,7 +258,7 @@ economy_model::answer economy_model::redeem(const right& by, number from, number
                                             amount value) {
     if (is_frozen(from)) return errc::account_frozen;
     if (positions[{from, asset}].available < value) return errc::insufficient_funds;
-    if (auto refused = count(by, asset, value, assets[asset].burned)) return refused;
+    if (auto refused = count(by, value, assets[asset].burned)) return refused;
     positions[{from, asset}].available -= value;
     return {};
 }

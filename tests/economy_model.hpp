@@ -94,7 +94,7 @@ class economy_model {
     answer find_faucet(const right& by, number& asset) const;
     answer may_issue(const right& by, number asset, bool is_sink);
     /// Counts value in or out.
-    answer count(const right& by, number asset, amount value, amount& counter);
+    answer count(const right& by, amount value, amount& counter);
     answer issue(const right& by, number to, number asset, amount value);
     answer redeem(const right& by, number from, number asset, amount value);
 };
