@@ -4,16 +4,18 @@
 # not among them, so nothing depends on more than it includes; the ci preset goes without.
 option(PERDURE_PRECOMPILED "Read the headers of others once for many files" ON)
 
-# perdure_precompiled(name): what targets with the same compile options may share.
+# perdure_precompiled(name [HEADERS <header>...] [LIBS lib...]): what targets with the same compile
+# options may share; the headers of these libraries beside the usual ones.
 function(perdure_precompiled name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;LIBS")
     if(NOT PERDURE_PRECOMPILED)
         return()
     endif()
     set(nothing "${PROJECT_BINARY_DIR}/${name}.cpp")
     file(GENERATE OUTPUT "${nothing}" CONTENT "")
     add_library(${name} OBJECT "${nothing}")
-    target_link_libraries(${name} PRIVATE Boost::headers)
-    target_precompile_headers(${name} PRIVATE
+    target_link_libraries(${name} PRIVATE Boost::headers ${arg_LIBS})
+    target_precompile_headers(${name} PRIVATE ${arg_HEADERS}
         <algorithm> <array> <atomic> <charconv> <chrono> <cstdint> <cstring> <filesystem>
         <functional> <map> <memory> <optional> <set> <span> <string> <string_view> <thread>
         <unordered_map> <vector> <boost/describe.hpp> <boost/mp11.hpp>
