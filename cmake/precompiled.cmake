@@ -5,7 +5,7 @@
 option(PERDURE_PRECOMPILED "Read the headers of others once for many files" ON)
 
 # What the commands read beside the usual ones.
-set(perdure_headers_of_commands <boost/json.hpp> <CLI/CLI.hpp> <fmt/format.h>)
+set(perdure_headers_of_commands <boost/json.hpp> <fmt/format.h>)
 
 # perdure_precompiled(name [HEADERS <header>...] [LIBS lib...]): what targets with the same compile
 # options may share; the headers of these libraries beside the usual ones.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <perdure/apps/import/options.hpp>
 
+#include <CLI/CLI.hpp>
+
 #include <perdure/apps/import/part.hpp>
 
 namespace perdure::apps {

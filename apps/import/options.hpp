@@ -8,8 +8,11 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <perdure/apps/cli/command.hpp>
+
+namespace CLI {
+class App;  // Its header is read only where words are added: it costs each reader five seconds.
+}
 
 namespace perdure::apps {
 
