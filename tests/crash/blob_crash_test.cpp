@@ -7,7 +7,6 @@
 #define BOOST_TEST_MODULE crash_blob_crash
 #include <rapidcheck.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -78,7 +77,7 @@ class shelf_of_lives {
     /// Lives it, repairs, frees what is left over, and answers the first fault.
     std::string live(const life& one) {
         *done_ = 0;
-        if (!run_child(one)) return "a child failed";
+        if (in_child([&] { return be(one); }) == ending::failed) return "a child failed";
         sweep(where_);
         while (keeper_.help(where_) &&
                load(where_.header().head.value) != load(where_.header().producer.tail)) {
@@ -104,26 +103,18 @@ class shelf_of_lives {
     }
 
   private:
-    /// False when it ended otherwise than by its end or its death.
-    bool run_child(const life& one) {
-        const pid_t child = ::fork();
-        if (child == 0) {
-            be_a_child();
-            auto where = region::view(memory_.span());
-            auto self = session::join(where, nullptr).value();
-            auto model = expected_;
-            arm({.point = {}, .hit = one.death});
-            for (const auto& op : one.work) {
-                if (!perform(self, op, model)) ::_exit(4);
-                apply(model, op);
-                ++*done_;
-            }
-            ::_exit(0);
+    /// The life, in its own process; false when an answer was not the model's.
+    bool be(const life& one) {
+        auto where = region::view(memory_.span());
+        auto self = session::join(where, nullptr).value();
+        auto model = expected_;
+        arm({.point = {}, .hit = one.death});
+        for (const auto& op : one.work) {
+            if (!perform(self, op, model)) return false;
+            apply(model, op);
+            ++*done_;
         }
-        int status = 0;
-        while (::waitpid(child, &status, 0) < 0) continue;
-        const bool ended = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        return ended || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        return true;
     }
 
     bool perform(session& self, const operation& op, const shelf_model& model) const {

@@ -6,7 +6,6 @@
 // deaths; RC_PARAMS="seed=..." replays a failure.
 #define BOOST_TEST_MODULE crash_model_crash
 #include <rapidcheck.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -123,7 +122,7 @@ class world_of_lives {
 
     /// Lives it, repairs, and answers the first fault.
     std::string live(const life& one) {
-        if (!run_child(one)) return "a child failed";
+        if (in_child([&] { return be(one); }) == ending::failed) return "a child failed";
         sweep(where_);
         const auto committed = drain();
         for (std::size_t i = 0; i < committed.size(); ++i) {
@@ -140,35 +139,27 @@ class world_of_lives {
     }
 
   private:
-    /// False when it ended otherwise than by its end or its death.
-    bool run_child(const life& one) {
-        const pid_t child = ::fork();
-        if (child == 0) {
-            be_a_child();
-            auto where = region::view(memory_.span());
-            auto self = session::join(where, nullptr).value();
-            performer by{in_, all_, expected, rows()};
-            arm({.point = {}, .hit = one.death});
-            for (std::uint64_t i = 0; i < one.work.size(); ++i) {
-                performer after = by;
-                const auto paid = self.write([&](transaction& tx) -> result<> {
-                    after = by;
-                    for (const auto& op : one.work[i]) {
-                        PERDURE_TRY(after.perform(tx, op));
-                        after.now.apply(op);
-                    }
-                    tx.event(7, 1, std::as_bytes(std::span(&i, 1)));
-                    return {};
-                });
-                if (!paid) ::_exit(4);
-                by = std::move(after);
-            }
-            ::_exit(0);
+    /// The life, in its own process; false when an answer was not the model's.
+    bool be(const life& one) {
+        auto where = region::view(memory_.span());
+        auto self = session::join(where, nullptr).value();
+        performer by{in_, all_, expected, rows()};
+        arm({.point = {}, .hit = one.death});
+        for (std::uint64_t i = 0; i < one.work.size(); ++i) {
+            performer after = by;
+            const auto paid = self.write([&](transaction& tx) -> result<> {
+                after = by;
+                for (const auto& op : one.work[i]) {
+                    PERDURE_TRY(after.perform(tx, op));
+                    after.now.apply(op);
+                }
+                tx.event(7, 1, std::as_bytes(std::span(&i, 1)));
+                return {};
+            });
+            if (!paid) return false;
+            by = std::move(after);
         }
-        int status = 0;
-        while (::waitpid(child, &status, 0) < 0) continue;
-        const bool ended = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        return ended || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        return true;
     }
 
     /// What the ring holds: numbers of the batches that were committed.

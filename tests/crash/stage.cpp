@@ -121,23 +121,29 @@ void be_a_child() {
     ::alarm(60);
 }
 
-ending in_child(stage& on, const std::function<void(region&)>& work) {
+ending in_child(const std::function<bool()>& work) {
     const pid_t child = ::fork();
     if (child == 0) {
         be_a_child();
         try {
-            auto where = region::view(on.bytes());
-            work(where);
+            ::_exit(work() ? 0 : 4);
         } catch (...) {
             ::_exit(3);
         }
-        ::_exit(0);
     }
     int status = 0;
     while (::waitpid(child, &status, 0) < 0) {
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return ending::finished;
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? ending::died : ending::failed;
+}
+
+ending in_child(stage& on, const std::function<void(region&)>& work) {
+    return in_child([&] {
+        auto where = region::view(on.bytes());
+        work(where);
+        return true;
+    });
 }
 
 }  // namespace perdure::tests

@@ -52,7 +52,10 @@ class stage {
 
 enum class ending { finished, died, failed };
 
-/// Runs `work` in a child of its own on the stage's memory.
+/// Runs `work` in a child of its own, which ends well when it answers true.
+ending in_child(const std::function<bool()>& work);
+
+/// The same on the stage's memory.
 ending in_child(stage& on, const std::function<void(shm::region&)>& work);
 
 /// Gives a child the system's own signal handlers back and an end in any case: the test framework's
