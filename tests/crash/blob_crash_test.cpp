@@ -5,13 +5,13 @@
 // prefix of its operations; and what it left in the heap is freed to the last chunk. RapidCheck
 // draws the work and the deaths; RC_PARAMS="seed=..." replays a failure.
 #define BOOST_TEST_MODULE crash_blob_crash
-#include <rapidcheck.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
 #include <map>
 #include <perdure/shm/crash_point.hpp>
+#include <perdure/tests/crash/lives.hpp>
 #include <perdure/tests/crash/stage.hpp>
 #include <perdure/tests/shm/open_bank.hpp>
 #include <perdure/tests/shm/papers.hpp>
@@ -173,25 +173,12 @@ rc::Gen<life> any_life(std::uint64_t direct) {
 }
 
 BOOST_AUTO_TEST_CASE(a_killed_process_leaves_whole_values_and_no_chunk) {
-    const int lives = is_torture() ? 300 : 10;
-    std::uint64_t operations = 0;
-    std::uint64_t deaths = 0;
-    const bool held = rc::check("blobs under deaths, against a map", [&] {
-        shelf_of_lives here;
-        const auto direct = here.direct_max();
-        for (int i = 0; i < lives; ++i) {
-            const auto one = *any_life(direct);
-            const auto fault = here.live(one);
-            RC_ASSERT(fault == "");
-            operations += one.work.size();
-        }
-        RC_ASSERT(here.faults() == "");
-        deaths += here.deaths;
-    });
-    BOOST_TEST(held);
-    std::printf("%lu operations drawn, %lu lives ended early\n", operations, deaths);
-    BOOST_TEST(deaths > (is_torture() ? 5000U : 50U));
-    BOOST_TEST(operations > (is_torture() ? 100'000U : 500U));
+    const bool long_run = is_torture();
+    check_lives<shelf_of_lives>(
+        "blobs under deaths, against a map",
+        {long_run ? 300 : 10, long_run ? 5000U : 50U, long_run ? 100'000U : 500U},
+        [](auto& here) { return any_life(here.direct_max()); },
+        [](const life& one) { return one.work.size(); });
 }
 
 }  // namespace

@@ -5,13 +5,12 @@
 // and conservation holds. RapidCheck draws the work and the deaths; RC_PARAMS="seed=..." replays a
 // failure.
 #define BOOST_TEST_MODULE crash_ledger_crash
-#include <rapidcheck.h>
-
 #include <boost/test/unit_test.hpp>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/tests/core/ledger_comparison.hpp>
 #include <perdure/tests/core/ledger_work.hpp>
 #include <perdure/tests/core/open_ledger.hpp>
+#include <perdure/tests/crash/lives.hpp>
 #include <perdure/tests/torture.hpp>
 
 namespace {
@@ -115,24 +114,16 @@ rc::Gen<life> any_life() {
 }
 
 BOOST_AUTO_TEST_CASE(a_killed_process_leaves_the_books_of_a_prefix_of_its_batches) {
-    const int lives = is_torture() ? 400 : 12;
-    std::uint64_t operations = 0;
-    std::uint64_t deaths = 0;
-    const bool held = rc::check("the ledger under deaths, against a model", [&] {
-        books_of_lives here;
-        for (int i = 0; i < lives; ++i) {
-            const auto one = *rc::gen::scale(0.3, any_life());
-            const auto fault = here.live(one);
-            RC_ASSERT(fault == "");
-            for (const auto& each : one.work) operations += each.size();
-        }
-        RC_ASSERT(here.faults() == "");
-        deaths += here.deaths;
-    });
-    BOOST_TEST(held);
-    std::printf("%lu operations drawn, %lu lives ended early\n", operations, deaths);
-    BOOST_TEST(deaths > (is_torture() ? 5000U : 50U));
-    BOOST_TEST(operations > (is_torture() ? 1'000'000U : 5000U));
+    const bool long_run = is_torture();
+    check_lives<books_of_lives>(
+        "the ledger under deaths, against a model",
+        {long_run ? 400 : 12, long_run ? 5000U : 50U, long_run ? 1'000'000U : 5000U},
+        [](auto&) { return rc::gen::scale(0.3, any_life()); },
+        [](const life& one) {
+            std::uint64_t sum = 0;
+            for (const auto& each : one.work) sum += each.size();
+            return sum;
+        });
 }
 
 }  // namespace
