@@ -104,9 +104,20 @@ function(perdure_test_properties name labels timeout serial)
         "UBSAN_OPTIONS=print_stacktrace=1")
     set_tests_properties(${name} PROPERTIES
         LABELS "${labels}" TIMEOUT ${timeout} ENVIRONMENT "${environment}")
+    # What takes long begins first, so that nothing is waited for alone at the end.
+    if(labels MATCHES "crash|install|model")
+        set_tests_properties(${name} PROPERTIES COST 100)
+    endif()
     if(serial)
         set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
     endif()
+endfunction()
+
+# perdure_torture(name [SERIAL]): the test once more, to its full counts.
+function(perdure_torture name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "" "")
+    add_test(NAME ${name}_torture COMMAND ${name}_test -- --torture)
+    perdure_test_properties(${name}_torture torture 3600 "${arg_SERIAL}")
 endfunction()
 
 # perdure::perdure: all folders behind one name, the same inside the tree and installed.

@@ -11,6 +11,7 @@
 // Format      document_format.hpp, event_format.hpp, docs/formats/events.md
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <perdure/core/document_format.hpp>
 #include <perdure/core/id.hpp>
@@ -138,6 +139,11 @@ class documents {
     result<std::vector<document_head>> list(shm::session& by, std::string_view collection) const;
     static constexpr std::size_t documents_at_once = 128;
 
+    /// How save() checks long batches: calls work(i) once for each i below `count`, by whatever
+    /// threads. Unless told it checks them itself.
+    using spread = void (*)(std::size_t count, const std::function<void(std::size_t)>& work);
+    void check_with(spread how) noexcept { spread_ = how; }
+
     [[nodiscard]] const shm::blob_heap& blobs() const noexcept { return blobs_; }
 
     struct tables {
@@ -156,6 +162,9 @@ class documents {
     result<document_row*> create(shm::transaction& by, const writing& what) const;
     result<shm::blob_ref> make_room(shm::transaction& by, document_row& head) const;
     result<> free_versions(shm::transaction& by, document_row& head, std::uint64_t from) const;
+    result<std::vector<writing>> check_all(std::string_view collection,
+                                           std::span<const document_entry> all,
+                                           const document_change& change) const;
     result<put_answer> put_staged(shm::session& by, const writing& what, shm::deadline until) const;
     template <class Each>
     result<> for_each_page(shm::session& by, std::string_view collection, Each&& each) const;
@@ -163,6 +172,7 @@ class documents {
     tables tables_;
     shm::blob_heap blobs_;
     shm::tree by_name_;  ///< Collections, by name.
+    spread spread_ = nullptr;
 };
 
 }  // namespace perdure

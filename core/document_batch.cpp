@@ -2,6 +2,7 @@
 //
 // Many documents at once: saved in few transactions, loaded page by page.
 #include <algorithm>
+#include <atomic>
 #include <perdure/core/document_key.hpp>
 #include <perdure/core/document_write.hpp>
 
@@ -19,20 +20,59 @@ std::uint64_t undo_of(const document_value& value) noexcept {
     return undo_of_put + shm::chunks_of(value.bytes.size()) * undo_of_chunk;
 }
 
+bool are_long(std::span<const document_entry> all) noexcept {
+    constexpr std::uint64_t long_bytes = 4ULL << 20;  // Ten milliseconds for one core.
+    std::uint64_t bytes = 0;
+    for (const auto& each : all) bytes += each.value.bytes.size();
+    return bytes >= long_bytes;
+}
+
+void lower_to(std::atomic<std::size_t>& least, std::size_t value) noexcept {
+    for (auto seen = least.load(); value < seen;) {
+        if (least.compare_exchange_weak(seen, value)) return;
+    }
+}
+
 }  // namespace
+
+/// The error is that of the first of them that is refused, however they were checked.
+result<std::vector<documents::writing>> documents::check_all(std::string_view collection,
+                                                             std::span<const document_entry> all,
+                                                             const document_change& change) const {
+    constexpr std::size_t portion = 64;
+    std::vector<writing> out(all.size());
+    std::atomic<std::size_t> refused = all.size();
+    const auto check = [&](std::size_t i) {
+        return writing::checked({collection, all[i].name}, all[i].value, change);
+    };
+    const auto check_portion = [&](std::size_t number) {
+        const std::size_t end = std::min((number + 1) * portion, all.size());
+        for (std::size_t i = number * portion; i < end && i < refused.load(); ++i) {
+            if (const auto one = check(i)) {
+                out[i] = *one;
+            } else {
+                lower_to(refused, i);
+            }
+        }
+    };
+    const std::size_t portions = (all.size() + portion - 1) / portion;
+    if (spread_ != nullptr && are_long(all)) {
+        spread_(portions, check_portion);
+    } else {
+        for (std::size_t i = 0; i < portions; ++i) check_portion(i);
+    }
+    if (refused < all.size()) return check(refused).error();
+    return out;
+}
 
 result<shm::receipt> documents::save(shm::session& by, std::string_view collection,
                                      std::span<const document_entry> all, const saving& how) const {
-    std::vector<writing> checked;
-    checked.reserve(all.size());
     document_change change;
     change.actor = how.actor;
     change.reason = how.reason;
     change.limits = how.limits;
-    for (const auto& each : all) {
-        checked.push_back(
-            PERDURE_TRY(writing::checked({collection, each.name}, each.value, change)));
-    }
+    const auto checked = PERDURE_TRY(check_all(collection, all, change));
+    constexpr std::size_t ahead = 4;  // Documents whose memory is under way meanwhile.
     const auto put_all = [&](std::span<const writing> some) -> result<shm::receipt> {
         std::uint64_t chunks = 0;
         for (const auto& each : some) chunks += shm::chunks_of(each.value.bytes.size());
@@ -41,7 +81,11 @@ result<shm::receipt> documents::save(shm::session& by, std::string_view collecti
         PERDURE_TRY(by.provide(tables_.versions, some.size(), how.until));
         return by.write(
             [&](shm::transaction& in) -> result<> {
-                for (const auto& each : some) PERDURE_TRY(put_checked(in, each));
+                for (std::size_t i = 0; i < some.size(); ++i) {
+                    const auto& soon = some[std::min(i + ahead, some.size() - 1)];
+                    by.expect(tables_.documents, soon.key);
+                    PERDURE_TRY(put_checked(in, some[i]));
+                }
                 return {};
             },
             how.until);

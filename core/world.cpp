@@ -7,6 +7,7 @@
 #include <perdure/io/group.hpp>
 #include <perdure/io/keeper.hpp>
 #include <perdure/io/opening.hpp>
+#include <perdure/io/spread.hpp>
 
 namespace perdure {
 namespace {
@@ -54,7 +55,8 @@ result<> lay_tables(shm::region& where, shm::drain* hook) {
 /// Errors: unknown_table when an earlier build made the world with less than this one knows.
 result<found_tables> find_tables(shm::region& where) {
     const auto books = PERDURE_TRY(ledger::find(where));
-    const auto states = PERDURE_TRY(documents::find(where));
+    auto states = PERDURE_TRY(documents::find(where));
+    states.check_with(io::spread);
     auto events = PERDURE_TRY(event_catalogue::read(where));
     if (where.writable() && !events.has(economy_events())) return errc::unknown_table;
     return found_tables{books, std::move(events), states};

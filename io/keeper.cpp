@@ -13,6 +13,8 @@ namespace {
 
 // Several blocks a sync: a sync takes as long for eight megabytes as for one (perf/durable).
 constexpr std::uint64_t round_bytes_max = 8 * block_raw_bytes;
+// While a round is written a writer may take as much as four.
+constexpr std::uint64_t ahead_bytes_max = 4 * round_bytes_max;
 constexpr std::chrono::milliseconds standby_pause{50};
 constexpr std::chrono::microseconds idle_slice{500};
 constexpr std::chrono::microseconds doze_slice{1000};
@@ -293,11 +295,11 @@ void keeper::doze(shm::region& where) noexcept {
     shm::word(mark.sleeping).store(0);
 }
 
-/// Makes memory ready for the tables while nobody waits for durability, as much as a round may have
-/// journaled. False when there was nothing to do.
+/// Makes memory ready for the tables while nobody waits for durability, as much as may be taken
+/// while a round is written. False when there was nothing to do.
 bool keeper::get_ahead(shm::region& where, shm::page_reserve& reserve) const noexcept {
     std::uint64_t made = 0;
-    while (made < round_bytes_max && shm::load(where.header().durable.sleepers) <= sleepers_) {
+    while (made < ahead_bytes_max && shm::load(where.header().durable.sleepers) <= sleepers_) {
         const std::uint64_t more = reserve.step();
         if (more == 0) break;
         made += more;

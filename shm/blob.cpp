@@ -41,6 +41,17 @@ result<blob_chunk*> edit_chunk(transaction& tx, std::uint32_t heap, std::uint64_
     return chunk;
 }
 
+/// A chunk that is going to be edited soon is under way meanwhile.
+void fetch_chunk(transaction& tx, std::uint32_t heap, std::uint64_t row) noexcept {
+    constexpr std::uint64_t line = 64;
+    const std::uint64_t at = tx.locate(heap, row);
+    if (at == 0) return;
+    __builtin_prefetch(&tx.where().stripe(stripe_of(heap, row)), 1);
+    for (std::uint64_t i = 0; i < sizeof(blob_chunk); i += line) {
+        __builtin_prefetch(tx.where().at<std::byte>(at + i), 1);
+    }
+}
+
 bool is_heap(const region& where, std::uint32_t table) noexcept {
     return table != 0 && table < table_count &&
            peek(where.descriptor(table).row_bytes) == sizeof(blob_chunk);
@@ -208,8 +219,10 @@ result<> blob_heap::put(transaction& tx, std::uint32_t heap, blob_ref& field,
         blob_chunk* chunk = nullptr;
         if (i < present) {
             chunk = PERDURE_TRY(edit_chunk(tx, heap, *link));
+            if (chunk->next != 0) fetch_chunk(tx, heap, chunk->next - 1);
         } else {
             const auto taken = PERDURE_TRY(take_row(tx, heap));
+            fetch_chunk(tx, heap, taken.row + 1);  // The next one, most often.
             chunk = reinterpret_cast<blob_chunk*>(taken.copy);
             *link = taken.row + 1;
         }

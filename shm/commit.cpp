@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // transaction::commit, store by store in the order of docs/model/tx.pml.
+#include <smmintrin.h>
+
 #include <algorithm>
 #include <bit>
 #include <limits>
@@ -39,6 +41,49 @@ const std::uint64_t* logical_image(const std::uint64_t* row, std::uint32_t words
     std::copy_n(row, header_words, buffer.begin());
     std::fill_n(buffer.begin() + header_words, words - header_words, 0);
     return buffer.data();
+}
+
+/// Writes what words gained behind each other, where they gained something; answers the end of it.
+/// Bit i of `mask` says that word i did.
+std::byte* subtract_few(const std::uint64_t* after, const std::uint64_t* before,
+                        std::uint32_t count, std::byte* out, std::uint32_t& mask) noexcept {
+    for (std::uint32_t i = 0; i < count; ++i) {
+        // Without a branch: written always, kept where it is not zero.
+        const std::uint64_t gained = after[i] - before[i];
+        const bool differs = gained != 0;
+        std::memcpy(out, &gained, sizeof gained);
+        out += differs ? sizeof gained : 0;
+        mask |= static_cast<std::uint32_t>(differs) << i;
+    }
+    return out;
+}
+
+/// The same, quicker where nearly all of them did, as in a value's bytes.
+std::byte* subtract_many(const std::uint64_t* after, const std::uint64_t* before,
+                         std::uint32_t count, std::byte* out, std::uint32_t& mask) noexcept {
+    constexpr std::size_t word = sizeof(std::uint64_t);
+    const auto pair_at = [](const std::uint64_t* words) {
+        return _mm_loadu_si128(reinterpret_cast<const __m128i*>(words));
+    };
+    const std::uint32_t even = count & ~1U;
+    for (std::uint32_t i = 0; i < even; i += 2) {
+        const __m128i gained = _mm_sub_epi64(pair_at(after + i), pair_at(before + i));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i * word), gained);
+        const __m128i same = _mm_cmpeq_epi64(gained, _mm_setzero_si128());
+        const auto sames = static_cast<std::uint32_t>(_mm_movemask_pd(_mm_castsi128_pd(same)));
+        mask |= (~sames & 3U) << i;
+    }
+    std::byte* to = out + even * word;
+    if (std::popcount(mask) < static_cast<int>(even)) {
+        to = out;
+        for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1, to += word) {
+            std::memmove(to, out + static_cast<std::size_t>(std::countr_zero(rest)) * word, word);
+        }
+    }
+    std::uint32_t last = 0;
+    to = subtract_few(after + even, before + even, count - even, to, last);
+    mask |= last << even;
+    return to;
 }
 
 }  // namespace
@@ -108,22 +153,19 @@ std::uint32_t transaction::append_change(const entry& each, const std::uint64_t*
                                          const std::uint64_t* after, std::uint32_t first) noexcept {
     const std::uint32_t end = std::min(each.bytes / 8, first + change_words_max);
     auto* place = record_.data() + record_used_;
-    auto* difference = place + sizeof(change_header);
+    constexpr std::uint32_t many = 16;
+    const std::uint32_t from = std::max(first, 1U);
     std::uint32_t mask = 0;
-    for (std::uint32_t i = std::max(first, 1U); i < end; ++i) {
-        // Without a branch: written always, kept where it is not zero.
-        const std::uint64_t gained = after[i] - before[i];
-        const bool differs = gained != 0;
-        std::memcpy(difference, &gained, sizeof gained);
-        difference += differs ? sizeof gained : 0;
-        mask |= static_cast<std::uint32_t>(differs) << (i - first);
-    }
+    auto* words = place + sizeof(change_header);
+    words = end - from < many ? subtract_few(after + from, before + from, end - from, words, mask)
+                              : subtract_many(after + from, before + from, end - from, words, mask);
+    mask <<= from - first;
     if (mask == 0) return 0;
     write_words(
         place,
         pack(static_cast<std::uint16_t>(each.table), static_cast<std::uint16_t>(first), mask),
         each.row, before[0]);
-    record_used_ = static_cast<std::size_t>(difference - record_.data());
+    record_used_ = static_cast<std::size_t>(words - record_.data());
     ++change_count_;
     return mask;
 }

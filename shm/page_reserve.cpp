@@ -8,7 +8,7 @@
 namespace perdure::shm {
 namespace {
 
-constexpr std::uint64_t reserve_max = 16ULL << 20;
+constexpr std::uint64_t reserve_max = 64ULL << 20;
 constexpr std::uint64_t portion = 1ULL << 20;
 constexpr int madv_populate_write = 23;  // Linux 5.14; any other says no, which is fine.
 

@@ -4,7 +4,7 @@
 // time, so that who fills a table meets neither the file system nor a page fault for each page.
 //
 // Promise     Only time depends on it: who needs a page that is not ready commits it itself. At
-//             most a quarter of what the tables have taken is held ready, and 16 MiB.
+//             most a quarter of what the tables have taken is held ready, and 64 MiB.
 // Death       Committing is idempotent (region.hpp), clearing touches no byte that is in use.
 // Threads     One object, one thread; beside any number of writers.
 #pragma once

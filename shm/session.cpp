@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/session.hpp>
 
@@ -48,7 +49,7 @@ result<> session::may_start() const noexcept {
 result<> session::prepare(deadline until) {
     if (where_->waits().now_ns() >= until.at_ns) return errc::stalled;
     switch (tx_->why()) {
-        case rerun::rows: return give(tx_->wanted_table(), until);
+        case rerun::rows: return give(tx_->wanted_table(), rows_given, until);
         case rerun::ring_full: return await_ring(until);
         case rerun::none:
         case rerun::blocked:
@@ -58,9 +59,9 @@ result<> session::prepare(deadline until) {
     return tx_->await(until);
 }
 
-result<> session::give(std::uint32_t table, deadline until) {
+result<> session::give(std::uint32_t table, std::uint64_t rows, deadline until) {
     tx_->forget();
-    const auto given = write([&](transaction& tx) { return give_rows(tx, table); }, until);
+    const auto given = write([&](transaction& tx) { return give_rows(tx, table, rows); }, until);
     if (!given && given.error() == errc::region_full) PERDURE_TRY(steal_rows(table, until));
     if (!given && given.error() != errc::region_full) return given.error();
     while (wants_split(*where_, table)) {
@@ -78,7 +79,7 @@ result<> session::provide(std::uint32_t table, std::uint64_t rows, deadline unti
     const auto& range = self_->control().fresh[table];
     const bool enough = range.end - range.next >= rows;
     if (enough || load(where_->descriptor(table).free_head) != 0) return {};
-    return give(table, until.from(where_->waits().now_ns()));
+    return give(table, std::max(rows, rows_given), until.from(where_->waits().now_ns()));
 }
 
 /// When the region is full, the unused row numbers of slots that nobody sits in are still there.

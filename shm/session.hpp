@@ -71,7 +71,7 @@ class session {
     result<> may_start() const noexcept;
     /// Does what the last run lacked. Errors: stalled, region_full, no_memory, durability_lost.
     result<> prepare(deadline until);
-    result<> give(std::uint32_t table, deadline until);
+    result<> give(std::uint32_t table, std::uint64_t rows, deadline until);
     result<> steal_rows(std::uint32_t table, deadline until);
     result<> await_ring(deadline until);
 

@@ -7,7 +7,6 @@ namespace perdure::shm {
 namespace {
 
 // Few, so that the buckets that grow with them are split in small portions (perf/tables).
-constexpr std::uint64_t rows_given = 32;
 constexpr std::string_view longest_suffix = ".overflow";
 constexpr std::chrono::seconds schema_wait{5};
 
@@ -194,10 +193,10 @@ result<> add_pages(transaction& tx, std::uint32_t table, std::uint64_t from,
     return {};
 }
 
-result<> give_rows(transaction& tx, std::uint32_t table) noexcept {
+result<> give_rows(transaction& tx, std::uint32_t table, std::uint64_t count) noexcept {
     auto* d = PERDURE_TRY(edit_descriptor(tx, table));
     auto* fresh = PERDURE_TRY(edit_fresh(tx, table));
-    PERDURE_TRY(add_pages(tx, table, d->row_high, d->row_high + rows_given));
+    PERDURE_TRY(add_pages(tx, table, d->row_high, d->row_high + count));
     // One transaction may want more rows than are left of the range: it is made longer, or what is
     // left goes to the free list, where the same transaction finds it.
     if (fresh->end != d->row_high) {
@@ -206,7 +205,7 @@ result<> give_rows(transaction& tx, std::uint32_t table) noexcept {
         }
         fresh->next = d->row_high;
     }
-    d->row_high += rows_given;
+    d->row_high += count;
     fresh->end = d->row_high;
     return {};
 }

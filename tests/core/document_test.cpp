@@ -275,6 +275,25 @@ BOOST_AUTO_TEST_CASE(many_are_saved_and_loaded_at_once) {
     BOOST_TEST(with.verify().problems.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_long_batch_is_refused_for_its_first_fault_and_leaves_nothing) {
+    kept_documents with;
+    std::vector<std::string> names;
+    for (int i = 0; i < 3000; ++i) names.push_back("m" + std::to_string(i));
+    const auto text = json_of(2000, 1);
+    std::vector<document_entry> all;
+    for (const auto& name : names) all.push_back({name, {document_kind::json, bytes_of(text)}});
+    BOOST_TEST(with.all().save(*with.by, "long", all).has_value());
+    for (int turn = 0; turn < 20; ++turn) {
+        auto bad = all;
+        bad[700 + turn * 100].name = ".hidden";
+        bad[701 + turn * 100].value.bytes = bytes_of("{");
+        bad[2990].value.bytes = bytes_of("[");
+        BOOST_TEST(with.all().save(*with.by, "bad", bad).error() == errc::bad_name);
+    }
+    BOOST_TEST(with.all().load(*with.by, "bad").value().empty());
+    BOOST_TEST(with.all().load(*with.by, "long").value().size() == 3000U);
+}
+
 BOOST_AUTO_TEST_CASE(a_recovered_world_has_the_same_documents) {
     kept_documents with;
     for (std::uint64_t i = 0; i < 40; ++i) {

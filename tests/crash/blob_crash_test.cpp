@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_killed_process_leaves_whole_values_and_no_chunk) {
     const bool long_run = is_torture();
     check_lives<shelf_of_lives>(
         "blobs under deaths, against a map",
-        {long_run ? 300 : 10, long_run ? 5000U : 50U, long_run ? 100'000U : 500U},
+        {long_run ? 1400 : 10, long_run ? 20'000U : 50U, long_run ? 1'000'000U : 500U},
         [](auto& here) { return any_life(here.direct_max()); },
         [](const life& one) { return one.work.size(); });
 }

@@ -48,5 +48,13 @@ std::vector<std::string> tests::seeds() {
         "[1,2.5,-3e7,null,\"a\\u00e9\\n\"]\n[1,2.5,-3e7,null]",
         "{\"a\":{\"b\":{\"~/\":1}}}\n{\"a\":{\"b\":{\"~/\":2,\"\":[]}}}",
         "nonsense\n{}",
+        // Where readers of JSON are known to differ.
+        "\"\\udc00\"\n\"\\ud834\\udd1e\"",
+        "\xef\xbb\xbf{}\n[1e400,123456789012345678901234567890]",
+        "[-0,1.0E+2,0.5e-07]\n[01]",
+        std::string(60, '[') + std::string(60, ']') + "\n" + std::string(64, '[') +
+            std::string(64, ']'),
+        std::string(65, '[') + std::string(65, ']') + "\n\"\xed\xa0\x80\"",
+        "{\"a\":1,}\n{\"a\":1,\"a\":2}",
     };
 }

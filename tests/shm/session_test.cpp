@@ -122,6 +122,37 @@ BOOST_AUTO_TEST_CASE(threads_insert_and_erase_the_same_keys) {
     BOOST_TEST(bank.faults() == "");
 }
 
+/// Takes so many rows in one transaction; answers how often it ran.
+int runs_to_take(session& self, std::uint32_t table, int rows) {
+    int runs = 0;
+    const auto paid = self.write([&](transaction& tx) -> result<> {
+        ++runs;
+        for (int i = 0; i < rows; ++i) PERDURE_TRY(take_row(tx, table));
+        return {};
+    });
+    BOOST_TEST(paid.has_value());
+    return runs;
+}
+
+BOOST_AUTO_TEST_CASE(with_its_rows_at_hand_a_transaction_runs_once) {
+    constexpr int rows = 3 * rows_given + 4;
+    const auto soon = deadline::in(std::chrono::seconds(5));
+    auto options = small_options();
+    options.undo_bytes = 256U << 10;
+    options.ring_bytes = 1U << 20;
+    options.capacity_bytes = 64U << 20;
+    open_bank bank(0, options);
+    auto other = session::join(bank.where, &bank.keeper).value();
+    BOOST_TEST(runs_to_take(bank.self, bank.in.wide, rows) > 1);
+    for (int turn = 0; turn < 3; ++turn) {
+        // Another's range lies behind one's own: what was left of it must still be at hand.
+        if (turn == 2) BOOST_TEST(other.provide(bank.in.wide, 5, soon).has_value());
+        BOOST_TEST(bank.self.provide(bank.in.wide, rows, soon).has_value());
+        BOOST_TEST(runs_to_take(bank.self, bank.in.wide, rows) == 1);
+    }
+    BOOST_TEST(bank.faults() == "");
+}
+
 BOOST_AUTO_TEST_CASE(processes_trade_over_one_file) {
     const std::string path = "/dev/shm/perdure-session-" + std::to_string(::getpid());
     auto where = region::create(path, small_options());
