@@ -93,21 +93,26 @@ void join(const std::byte* planes, std::span<std::uint64_t> words) noexcept {
     }
 }
 
-stream_packer::stream_packer() : packing_(ZSTD_createCCtx()), unpacking_(ZSTD_createDCtx()) {
-    if (packing_ == nullptr || unpacking_ == nullptr) throw std::bad_alloc();
+stream_packer::stream_packer()
+    : of_planes_(ZSTD_createCCtx()), of_values_(ZSTD_createCCtx()), unpacking_(ZSTD_createDCtx()) {
+    if (!of_planes_ || !of_values_ || !unpacking_) throw std::bad_alloc();
+    const auto set = [](ZSTD_CCtx_s& context, ZSTD_cParameter parameter, int value) {
+        const std::size_t answer = ZSTD_CCtx_setParameter(&context, parameter, value);
+        PERDURE_ASSERT(ZSTD_isError(answer) == 0);
+    };
     // What is left in a plane is skew, not repetition: entropy coding counts, the search for
     // matches may be coarse. Measured with perf/codec: a third of the time of plain level 1, and
     // denser.
-    const auto set = [&](ZSTD_cParameter parameter, int value) {
-        const std::size_t answer = ZSTD_CCtx_setParameter(packing_.get(), parameter, value);
-        PERDURE_ASSERT(ZSTD_isError(answer) == 0);
-    };
-    set(ZSTD_c_compressionLevel, 1);
-    set(ZSTD_c_minMatch, 7);
-    set(ZSTD_c_hashLog, 8);
-    set(ZSTD_c_targetLength, 60);
-    set(ZSTD_c_literalCompressionMode, ZSTD_ps_enable);
-    set(ZSTD_c_contentSizeFlag, 0);
+    set(*of_planes_, ZSTD_c_compressionLevel, 1);
+    set(*of_planes_, ZSTD_c_minMatch, 7);
+    set(*of_planes_, ZSTD_c_hashLog, 8);
+    set(*of_planes_, ZSTD_c_targetLength, 60);
+    set(*of_planes_, ZSTD_c_literalCompressionMode, ZSTD_ps_enable);
+    set(*of_planes_, ZSTD_c_contentSizeFlag, 0);
+    // Values repeat words: here the matches count. Game state in JSON: 2.8 times shorter at
+    // 0.48 GB/s, where the above makes it 1.9 times at 0.38 and level 1 4.7 times at 0.27.
+    set(*of_values_, ZSTD_c_compressionLevel, -3);
+    set(*of_values_, ZSTD_c_contentSizeFlag, 0);
 }
 
 stream_packer::~stream_packer() = default;
@@ -120,12 +125,13 @@ void stream_packer::free_contexts::operator()(ZSTD_DCtx_s* context) const noexce
     ZSTD_freeDCtx(context);
 }
 
-stream_mode stream_packer::put(std::span<const std::byte> bytes, byte_sink& to) noexcept {
+stream_mode stream_packer::put_by(ZSTD_CCtx_s& packing, std::span<const std::byte> bytes,
+                                  byte_sink& to) noexcept {
     constexpr std::size_t length_bytes = sizeof(std::uint32_t);
     if (!looks_random(bytes) && to.rest().size() > length_bytes) {
         const auto room = to.rest().subspan(length_bytes);
         const std::size_t packed =
-            ZSTD_compress2(packing_.get(), room.data(), room.size(), bytes.data(), bytes.size());
+            ZSTD_compress2(&packing, room.data(), room.size(), bytes.data(), bytes.size());
         if (ZSTD_isError(packed) == 0 && packed + length_bytes < bytes.size()) {
             to.put_object(static_cast<std::uint32_t>(packed));
             static_cast<void>(to.reserve(packed));

@@ -111,8 +111,14 @@ class stream_packer {
     stream_packer& operator=(const stream_packer&) = delete;
     ~stream_packer();
 
-    /// Writes the stream and says in which of the two ways.
-    [[nodiscard]] stream_mode put(std::span<const std::byte> bytes, byte_sink& to) noexcept;
+    /// Writes the stream and says in which of the two ways; meant for planes.
+    [[nodiscard]] stream_mode put(std::span<const std::byte> bytes, byte_sink& to) noexcept {
+        return put_by(*of_planes_, bytes, to);
+    }
+    /// The same for whole records with long values in them.
+    [[nodiscard]] stream_mode put_values(std::span<const std::byte> bytes, byte_sink& to) noexcept {
+        return put_by(*of_values_, bytes, to);
+    }
     /// Requires: mode is raw or packed.
     [[nodiscard]] result<> get(stream_mode mode, byte_cursor& from,
                                std::span<std::byte> into) noexcept;
@@ -122,7 +128,11 @@ class stream_packer {
         void operator()(ZSTD_CCtx_s* context) const noexcept;
         void operator()(ZSTD_DCtx_s* context) const noexcept;
     };
-    std::unique_ptr<ZSTD_CCtx_s, free_contexts> packing_;
+    static stream_mode put_by(ZSTD_CCtx_s& packing, std::span<const std::byte> bytes,
+                              byte_sink& to) noexcept;
+
+    std::unique_ptr<ZSTD_CCtx_s, free_contexts> of_planes_;
+    std::unique_ptr<ZSTD_CCtx_s, free_contexts> of_values_;
     std::unique_ptr<ZSTD_DCtx_s, free_contexts> unpacking_;
 };
 

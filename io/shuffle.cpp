@@ -89,8 +89,9 @@ class shuffle_codec final : public codec {
     std::vector<std::uint64_t> residues_;
     std::vector<std::byte> planes_;
     std::vector<std::byte> loose_;
-    std::size_t count_ = 0;   // Records of the group at hand.
-    std::size_t stride_ = 0;  // The same, rounded up to whole steps.
+    std::size_t long_bytes_ = 0;  // Of records in there that are too long for any group.
+    std::size_t count_ = 0;       // Records of the group at hand.
+    std::size_t stride_ = 0;      // The same, rounded up to whole steps.
 };
 
 std::size_t shuffle_codec::encode(const record_list& records, std::span<std::byte> into) {
@@ -109,7 +110,11 @@ std::size_t shuffle_codec::encode(const record_list& records, std::span<std::byt
         header.order =
             static_cast<std::uint8_t>(packer_.put(std::as_bytes(std::span(group_of_)), to));
     }
-    if (!loose_.empty()) header.loose = static_cast<std::uint8_t>(packer_.put(loose_, to));
+    if (!loose_.empty()) {
+        const bool are_values = long_bytes_ * 2 > loose_.size();
+        header.loose = static_cast<std::uint8_t>(are_values ? packer_.put_values(loose_, to)
+                                                            : packer_.put(loose_, to));
+    }
 
     std::span<const std::byte* const> members(members_);
     for (const group& one : groups_) {
@@ -160,6 +165,7 @@ void shuffle_codec::find_groups(const record_list& records) {
 
 void shuffle_codec::sort_members(const record_list& records) {
     loose_.clear();
+    long_bytes_ = 0;
     members_.resize(records.size());
     std::array<std::size_t, groups_max> next{};
     std::size_t sum = 0;
@@ -175,6 +181,7 @@ void shuffle_codec::sort_members(const record_list& records) {
         group_of_[i] = static_cast<std::uint8_t>(groups_.size());
         const std::size_t at = loose_.size();
         const std::uint32_t bytes = records.bytes(i);
+        if (bytes > group_record_bytes_max) long_bytes_ += bytes;
         loose_.insert(loose_.end(), records[i], records[i] + bytes);
         std::memcpy(loose_.data() + at + offsetof(record_header, bytes), &bytes, sizeof bytes);
     }
