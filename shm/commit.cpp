@@ -80,8 +80,9 @@ std::byte* subtract_many(const std::uint64_t* after, const std::uint64_t* before
             std::memmove(to, out + static_cast<std::size_t>(std::countr_zero(rest)) * word, word);
         }
     }
+    if (even == count) return to;
     std::uint32_t last = 0;
-    to = subtract_few(after + even, before + even, count - even, to, last);
+    to = subtract_few(after + even, before + even, 1, to, last);
     mask |= last << even;
     return to;
 }

@@ -49,7 +49,7 @@ result<> session::may_start() const noexcept {
 result<> session::prepare(deadline until) {
     if (where_->waits().now_ns() >= until.at_ns) return errc::stalled;
     switch (tx_->why()) {
-        case rerun::rows: return give(tx_->wanted_table(), rows_given, until);
+        case rerun::rows: return give(tx_->wanted_table(), 0, until);
         case rerun::ring_full: return await_ring(until);
         case rerun::none:
         case rerun::blocked:
@@ -79,7 +79,7 @@ result<> session::provide(std::uint32_t table, std::uint64_t rows, deadline unti
     const auto& range = self_->control().fresh[table];
     const bool enough = range.end - range.next >= rows;
     if (enough || load(where_->descriptor(table).free_head) != 0) return {};
-    return give(table, std::max(rows, rows_given), until.from(where_->waits().now_ns()));
+    return give(table, rows, until.from(where_->waits().now_ns()));
 }
 
 /// When the region is full, the unused row numbers of slots that nobody sits in are still there.

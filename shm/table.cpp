@@ -43,6 +43,14 @@ result<> add_extent(transaction& tx, std::uint32_t table, std::uint64_t extent) 
     return {};
 }
 
+/// Rows of a range that nobody asked for by number: what is left of it must fit into the undo area
+/// when it goes to the free list.
+std::uint64_t rows_at_once(const region& where, const table_descriptor& descriptor) noexcept {
+    constexpr std::uint64_t most = 64;
+    const std::uint64_t undo_of_row = sizeof(undo_entry) + descriptor.row_bytes + 8;
+    return std::clamp<std::uint64_t>(where.geometry().undo_bytes / 2 / undo_of_row, 1, most);
+}
+
 result<fresh_rows*> edit_fresh(transaction& tx, std::uint32_t table) noexcept {
     const auto at = tx.where().offset_of(&tx.self().control().fresh[table]);
     return reinterpret_cast<fresh_rows*>(
@@ -193,8 +201,9 @@ result<> add_pages(transaction& tx, std::uint32_t table, std::uint64_t from,
     return {};
 }
 
-result<> give_rows(transaction& tx, std::uint32_t table, std::uint64_t count) noexcept {
+result<> give_rows(transaction& tx, std::uint32_t table, std::uint64_t wanted) noexcept {
     auto* d = PERDURE_TRY(edit_descriptor(tx, table));
+    const std::uint64_t count = std::max(wanted, rows_at_once(tx.where(), *d));
     auto* fresh = PERDURE_TRY(edit_fresh(tx, table));
     PERDURE_TRY(add_pages(tx, table, d->row_high, d->row_high + count));
     // One transaction may want more rows than are left of the range: it is made longer, or what is

@@ -76,12 +76,9 @@ result<std::uint32_t> create_table(transaction& tx, const schema& wanted);
 result<> add_pages(transaction& tx, std::uint32_t table, std::uint64_t from,
                    std::uint64_t to) noexcept;
 
-/// Row numbers a participant is given at a time, unless it knows that it will want more.
-inline constexpr std::uint64_t rows_given = 32;
-
-/// Inside a transaction: gives the participant's slot a new range of `count` row numbers; what is
-/// left of an old one joins it or goes to the free list.
-result<> give_rows(transaction& tx, std::uint32_t table, std::uint64_t count = rows_given) noexcept;
+/// Inside a transaction: gives the participant's slot a new range of row numbers, `wanted` or more;
+/// what is left of an old one joins it or goes to the free list.
+result<> give_rows(transaction& tx, std::uint32_t table, std::uint64_t wanted = 0) noexcept;
 
 /// The descriptor's private copy, under the table's own stripe.
 result<table_descriptor*> edit_descriptor(transaction& tx, std::uint32_t table) noexcept;

@@ -63,12 +63,10 @@ class importer {
           identity_(parse_identity(order.identity)),
           asset_(asset_id::of(order.rules.asset)),
           treasury_(account_id::of(import_treasury)),
+          faucet_(faucet_id::of(import_faucet(order.rules.asset))),
           opening_(opening_choice::of(order.rules)),
           stops_(order.rules.on_bad_line == "stop"),
-          comparison_(row) {
-        if (order.rules.budget.empty()) return;
-        budget_ = parse_amount(order.rules.budget, order.rules.scale).value();
-    }
+          comparison_(row) {}
 
     /// False when it could not come to the end.
     bool run() {
@@ -181,17 +179,10 @@ class importer {
         return opening_.rule == opening_rule::fixed ? opening_.fixed : 0;
     }
 
-    /// From the faucet, within its budget: the asset's row is this transaction's when it commits,
-    /// so that no two workers spend the same rest.
+    /// From the faucet, which keeps to its budget whatever the number of workers.
     result<> give(tx& in, account_id to, amount value) {
         if (value == 0) return {};
-        const ledger& books = world_.books();
-        if (budget_) {
-            const auto row = PERDURE_TRY(books.asset(in, asset_));
-            const auto minted = add(row.minted, value);
-            if (!minted || *minted > *budget_) return errc::budget_exceeded;
-        }
-        return books.mint(in, treasury_, to, asset_, value);
+        return world_.books().mint(in, faucet_, treasury_, to, value);
     }
 
     void compare(std::uint64_t number, const import_line& line) {
@@ -223,9 +214,9 @@ class importer {
     import_identity identity_;
     asset_id asset_;
     account_id treasury_;
+    faucet_id faucet_;
     opening_choice opening_;
     bool stops_;
-    std::optional<amount> budget_;
     comparison comparison_;
     std::unordered_set<std::string> known_;
 };

@@ -61,5 +61,6 @@ struct file_survey {
 
 /// Whose the faucet is that opens accounts.
 inline constexpr std::string_view import_treasury = "import";
+inline std::string import_faucet(std::string_view asset) { return "import/" + std::string(asset); }
 
 }  // namespace perdure::apps

@@ -17,7 +17,31 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-/// The faucet and the asset: made, or found as this import needs them.
+amount budget_of(const line_rules& rules) {
+    return rules.budget.empty() ? 0 : parse_amount(rules.budget, rules.scale).value();
+}
+
+/// What comes into the world comes through it, within the budget of the import that began last.
+void open_faucet(world& in, session& by, const line_rules& rules) {
+    const ledger& books = in.books();
+    const account_id treasury = account_id::of(import_treasury);
+    const auto name = import_faucet(rules.asset);
+    const faucet_terms terms{faucet_kind::faucet, asset_id::of(rules.asset), treasury,
+                             budget_of(rules)};
+    const auto opened = by.write([&](tx& t) -> result<> {
+        const auto made = books.open_faucet(t, treasury, name, terms);
+        if (made || made.error() != errc::exists) return made ? result<>() : made.error();
+        const auto there = PERDURE_TRY(books.faucet(t, faucet_id::of(name)));
+        if (there.budget == terms.budget) return {};
+        return books.set_budget(t, treasury, faucet_id::of(name), terms.budget);
+    });
+    if (!opened) {
+        throw failure(opened.error(), "faucet " + name + ": cannot be opened",
+                      std::string(remedy(opened.error())));
+    }
+}
+
+/// The treasury, the asset and its faucet: made, or found as this import needs them.
 void prepare(world& in, session& by, const line_rules& rules) {
     const ledger& books = in.books();
     const account_id treasury = account_id::of(import_treasury);
@@ -48,6 +72,7 @@ void prepare(world& in, session& by, const line_rules& rules) {
         throw failure(errc::not_authorised, "asset " + rules.asset + ": the import may not mint it",
                       "give another --asset");
     }
+    open_faucet(in, by, rules);
 }
 
 template <std::size_t Size>
@@ -109,9 +134,9 @@ std::uint32_t choose_workers(const import_order& order) {
 void check_budget(const line_rules& rules) {
     if (rules.budget.empty()) return;
     const auto limit = parse_amount(rules.budget, rules.scale);
-    if (limit && *limit >= 0) return;
+    if (limit && *limit > 0) return;
     throw failure(errc::bad_setting, "--budget " + rules.budget + ": that is no amount",
-                  "write a decimal number from 0");
+                  "write a decimal number above 0");
 }
 
 part_order part_of(const import_order& order, const file_survey& seen,

@@ -42,6 +42,13 @@ constexpr std::uint64_t smallest_record = 64;
 constexpr std::uint64_t transfer_bytes = 16 + 32 + 8 + 16 + 2 * (24 + 8) + 8;
 static_assert(transfer_bytes % record_alignment == 0);
 
+void take_wide(session& by, const bank& in) {
+    must("take a row", by.write([&](transaction& tx) -> result<> {
+                             PERDURE_TRY(take_row(tx, in.wide));
+                             return {};
+                         }).has_value());
+}
+
 /// More rows for the table without the splits a session would do: another participant takes them.
 void give_elsewhere(region& where, std::uint32_t table) {
     auto second = session::join(where, nullptr).value();
@@ -93,17 +100,20 @@ void free_some(session& first, const bank& in) {
     }
 }
 
-void use_up_accounts(session& first, const bank& in) { open_accounts(first, in, opened, 128); }
+void use_up_accounts(session& first, const bank& in) {
+    const auto& left = first.self().control().fresh[in.accounts];
+    for (auto next = opened; left.next < left.end; ++next) {
+        open_accounts(first, in, next, next + 1);
+        drain_all(first.where());
+    }
+}
 
+/// And their extent, so that the next range needs a new one.
 void use_up_wide(session& first, const bank& in) {
     const auto& left = first.self().control().fresh[in.wide];
-    while (left.next < left.end) {
-        must("take a row", first
-                               .write([&](transaction& tx) -> result<> {
-                                   PERDURE_TRY(take_row(tx, in.wide));
-                                   return {};
-                               })
-                               .has_value());
+    const auto& table = first.where().descriptor(in.wide);
+    while (left.next < left.end || table.row_high % (extent_pages * table.rows_per_page) != 0) {
+        take_wide(first, in);
         drain_all(first.where());
     }
 }
@@ -246,14 +256,11 @@ bank make_ready(region& where, const primitive& what, unsigned round) {
     const bank in = make_bank(first);
     open_accounts(first, in, 0, opened);
     for (int i = 0; i < 12; ++i) {
-        must("a wide row", first
-                               .write([&](transaction& tx) -> result<> {
-                                   PERDURE_TRY(take_row(tx, in.wide));
-                                   return {};
-                               })
-                               .has_value());
+        take_wide(first, in);
         must("a transfer", transfer(first, in, static_cast<std::uint64_t>(i), 20, 50).has_value());
     }
+    must("rows at hand",
+         first.provide(in.wide, 16, deadline::in(std::chrono::seconds(5))).has_value());
     turn_ring_to(first, 4096 + round * 1232 % 32768);
     if (what.prepare != nullptr) what.prepare(first, in);
     if (what.prepare != fill_ring) drain_all(where);

@@ -44,8 +44,6 @@ void lay(session& first, std::uint64_t rows) {
     });
     must(made.has_value(), "a table of ranks");
     const auto nodes = read_shape(first.where(), table).value().indexes.front().nodes;
-    // A primitive is one transaction: it must not have to ask for node numbers first.
-    must(first.write([&](transaction& tx) { return give_rows(tx, nodes); }).has_value(), "nodes");
     for (std::uint64_t i = 0; i < rows; ++i) {
         const auto added = first.write([&](transaction& tx) -> result<> {
             PERDURE_TRY(add_at(tx, table, 10 * i));
@@ -53,6 +51,10 @@ void lay(session& first, std::uint64_t rows) {
         });
         must(added.has_value(), "a rank");
     }
+    // A primitive is one transaction: it must not have to ask for rows or nodes first.
+    const auto soon = deadline::in(std::chrono::seconds(5));
+    must(first.provide(table, 4, soon).has_value(), "rows");
+    must(first.provide(nodes, 4, soon).has_value(), "nodes");
 }
 
 void remove(session& first, std::uint64_t from, std::uint64_t to) {

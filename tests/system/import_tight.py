@@ -5,7 +5,8 @@ that a naive ledger refuses, for the same reasons, and has its balances behind e
 
 How: the naive ledger (naive_ledger.py) plays the file first. The balances that it has behind each
 line are put into the file as two more columns; the import compares its own with them line by line,
-and its list of refused lines is compared with the naive one.
+and its list of refused lines is compared with the naive one. At the end `query` shows all
+accounts and all balances, and they are the naive ledger's.
 """
 import csv
 import json
@@ -99,6 +100,25 @@ def written(trace, units):
     return units if "wow" in trace else f"{units // 100}.{units % 100:02}"
 
 
+def shown(world, table):
+    answer = rig.run("query", world, table, "--limit", 0, "--json")
+    rig.claim(answer.code == 0, f"{table} are shown", answer)
+    return answer.json()["rows"]
+
+
+def compare_all(world, book):
+    """Who has nothing may have no balance yet."""
+    names = {row["name"] for row in shown(world, "accounts")} - {"import"}
+    rig.claim(names == set(book.balances), "the accounts are the naive ledger's",
+              sorted(names ^ set(book.balances))[:10])
+    ours = {row["shown"]["account"]: row["available"] + row["held"]
+            for row in shown(world, "balances")}
+    differing = {name for name in names if ours.get(name, 0) != book.balances[name]}
+    rig.claim(not differing, "each account has what it has in the naive ledger",
+              sorted(differing)[:10])
+    return len(ours)
+
+
 def check(trace):
     with rig.Place() as place:
         world = rig.made(place)
@@ -124,11 +144,13 @@ def check(trace):
         balances = seen["balances"]
         rig.claim(balances["compared"] == balances["equal"] > seen["applied"],
                   "every balance behind every line is the naive ledger's", answer)
+        at_the_end = compare_all(world, book)
         verdict = rig.verdict(world)
         rig.claim(verdict["conserved"], "money is conserved", verdict)
         print(json.dumps({"trace": trace, **{key: seen[key] for key in (
             "lines", "applied", "refused", "refused_by_reason", "left_out", "rounded")},
-            "balances": balances, "state_hash": verdict["state_hash"]}), flush=True)
+            "balances": balances, "balances_at_the_end": at_the_end,
+            "state_hash": verdict["state_hash"]}), flush=True)
 
 
 def main():
