@@ -43,8 +43,8 @@ result<> add_extent(transaction& tx, std::uint32_t table, std::uint64_t extent) 
     return {};
 }
 
-/// Rows of a range that nobody asked for by number: what is left of it must fit into the undo area
-/// when it goes to the free list.
+/// Rows of a range that nobody asked for by number. Long rows come in shorter ones, so that the
+/// memory that a participant holds unused is bounded: half an undo area a table.
 std::uint64_t rows_at_once(const region& where, const table_descriptor& descriptor) noexcept {
     constexpr std::uint64_t most = 64;
     const std::uint64_t undo_of_row = sizeof(undo_entry) + descriptor.row_bytes + 8;
