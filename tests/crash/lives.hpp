@@ -18,6 +18,14 @@ struct lives_wanted {
     std::uint64_t operations;
 };
 
+/// Operations of a life whose work is batches of them.
+template <class Life>
+std::uint64_t operations_in_batches(const Life& one) {
+    std::uint64_t sum = 0;
+    for (const auto& batch : one.work) sum += batch.size();
+    return sum;
+}
+
 /// Checks `claim` on worlds that Place() makes; their lives are drawn by draw(world) and as
 /// long as count(life) says. Place has live(life) and faults(), which answer the first fault,
 /// and deaths. Fewer deaths or operations than asked for are a failure too.
