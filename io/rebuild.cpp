@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
 #include <perdure/io/rebuild.hpp>
+#include <perdure/io/spread.hpp>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/loader.hpp>
 
@@ -35,7 +36,7 @@ result<> replay(file_system& files, const manifest& promised, shm::region& into,
             torn->file + " at byte " + std::to_string(torn->offset) + ": " + torn->cause;
     }
     PERDURE_CRASH_POINT("rebuild.finish");
-    PERDURE_TRY(loading.finish());
+    PERDURE_TRY(loading.finish(spread));
     report.last_lsn = loading.last_lsn();
     report.transactions = loading.transactions();
     report.milliseconds = static_cast<double>(into.waits().now_ns() - from) / 1e6;

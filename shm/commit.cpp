@@ -33,8 +33,7 @@ std::uint32_t group_in(const std::byte* row, const balance_rule& rule) noexcept 
     return group;
 }
 
-/// The row as the journal sees it: its header, and zeros behind. A row is never both freed and
-/// taken in one step, so one buffer serves before and after.
+/// The row as the journal sees it: its header, and zeros behind.
 const std::uint64_t* logical_image(const std::uint64_t* row, std::uint32_t words,
                                    std::span<std::uint64_t> buffer) noexcept {
     constexpr std::uint32_t header_words = sizeof(row_header) / 8;
@@ -183,10 +182,11 @@ void transaction::append_changes(entry& each, group_sums& sums) noexcept {
         return;
     }
     each.mask = whole;
-    std::array<std::uint64_t, page_bytes / 8> logical;
+    std::array<std::uint64_t, page_bytes / 8> was;
+    std::array<std::uint64_t, page_bytes / 8> is;  // A row may be taken and freed in one step.
     // Behind the header a row that is not live has no logical content.
-    if (!lived) before = logical_image(before, each.bytes / 8, logical);
-    if (!lives) after = logical_image(after, each.bytes / 8, logical);
+    if (!lived) before = logical_image(before, each.bytes / 8, was);
+    if (!lives) after = logical_image(after, each.bytes / 8, is);
     for (std::uint32_t first = 0; first < each.bytes / 8; first += change_words_max) {
         if (append_change(each, before, after, first) != 0) each.changed = true;
     }
@@ -217,20 +217,27 @@ result<> transaction::build_record() noexcept {
     return {};
 }
 
+void transaction::store(const entry& each) noexcept {
+    auto* target = where_->at<std::uint64_t>(each.at);
+    const auto* copy = copy_of(each);
+    if (each.mask != whole) {
+        for (std::uint32_t rest = each.mask; rest != 0; rest &= rest - 1) {
+            const auto word = static_cast<std::uint32_t>(std::countr_zero(rest));
+            put(target[word], word_in(copy, word));
+        }
+        return;
+    }
+    const std::uint32_t skip = each.table != 0 ? 1 : 0;  // The LSN: stamp().
+    copy_in(target + skip, copy + skip * 8, each.bytes - skip * 8);
+}
+
 void transaction::write_back() noexcept {
     for (const auto& each : entries_) {
+        // What no checkpoint holds and what stays as it is needs no barrier.
+        if (each.changed && !planted(bug::tag_after_store)) barrier_.before_store(each.at);
         PERDURE_CRASH_POINT("commit.store");
-        auto* target = where_->at<std::uint64_t>(each.at);
-        const auto* copy = copy_of(each);
-        if (each.mask != whole) {
-            for (std::uint32_t rest = each.mask; rest != 0; rest &= rest - 1) {
-                const auto word = static_cast<std::uint32_t>(std::countr_zero(rest));
-                put(target[word], word_in(copy, word));
-            }
-            continue;
-        }
-        const std::uint32_t skip = each.table != 0 ? 1 : 0;  // The LSN: stamp().
-        copy_in(target + skip, copy + skip * 8, each.bytes - skip * 8);
+        store(each);
+        if (each.changed && planted(bug::tag_after_store)) barrier_.before_store(each.at);
     }
     if (planted(bug::store_before_undo)) step(slot_->undo_used, undo_used_);
 }

@@ -44,6 +44,18 @@ constexpr std::array all_bugs{
     bug::generation_kept,
     bug::cursor_apart,
     bug::ring_unchecked,
+    bug::page_not_marked,
+    bug::tag_before_copy,
+    bug::tag_after_store,
+    bug::cursor_early,
+    bug::shadow_ignored,
+    bug::dirty_forgotten,
+    bug::one_bitmap,
+    bug::footer_before_sections,
+    bug::checkpoint_unnamed,
+    bug::stale_accepted,
+    bug::link_ignored,
+    bug::slice_replayed,
 };
 
 constinit crash_tally own_tally{};
@@ -175,6 +187,18 @@ std::string_view name(bug which) noexcept {
         case bug::generation_kept: return "generation_kept";
         case bug::cursor_apart: return "cursor_apart";
         case bug::ring_unchecked: return "ring_unchecked";
+        case bug::page_not_marked: return "page_not_marked";
+        case bug::tag_before_copy: return "tag_before_copy";
+        case bug::tag_after_store: return "tag_after_store";
+        case bug::cursor_early: return "cursor_early";
+        case bug::shadow_ignored: return "shadow_ignored";
+        case bug::dirty_forgotten: return "dirty_forgotten";
+        case bug::one_bitmap: return "one_bitmap";
+        case bug::footer_before_sections: return "footer_before_sections";
+        case bug::checkpoint_unnamed: return "checkpoint_unnamed";
+        case bug::stale_accepted: return "stale_accepted";
+        case bug::link_ignored: return "link_ignored";
+        case bug::slice_replayed: return "slice_replayed";
     }
     return "unknown";
 }

@@ -50,6 +50,18 @@ enum class bug : std::uint16_t {
     generation_kept,            ///< A freed row keeps its generation.
     cursor_apart,               ///< A projection's cursor moves in a transaction of its own.
     ring_unchecked,             ///< What was copied out of the ring is not checked afterwards.
+    page_not_marked,            ///< A store leaves its page's dirty bit as it is.
+    tag_before_copy,            ///< A capture word is stored before the shadow page is whole.
+    tag_after_store,            ///< A page is shadowed after the first store to it.
+    cursor_early,               ///< The cursor passes a page before it is copied.
+    shadow_ignored,             ///< The keeper takes the page and not its shadow.
+    dirty_forgotten,            ///< A failed capture clears its bitmap and marks nothing again.
+    one_bitmap,                 ///< A finished capture forgets what was stored to meanwhile, too.
+    footer_before_sections,     ///< A checkpoint's end is durable before what it promises.
+    checkpoint_unnamed,         ///< A checkpoint counts before its name is durable.
+    stale_accepted,             ///< A checkpoint is not compared with the MANIFEST.
+    link_ignored,               ///< A checkpoint's parent is not compared with what it names.
+    slice_replayed,             ///< Replay changes rows again that a slice shows later.
 };
 
 #if defined(PERDURE_RIG)

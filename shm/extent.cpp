@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <perdure/shm/extent.hpp>
 #include <perdure/shm/schema_format.hpp>
 
@@ -18,6 +19,34 @@ std::uint64_t directory::learn(std::uint32_t table, std::uint64_t row) noexcept 
     t.extents[extent] =
         at - (row - page * t.rows_per_page) * t.row_bytes - page % extent_pages * page_bytes;
     return at;
+}
+
+std::vector<extent_place> extents_below(const region& where, std::uint64_t end) {
+    std::vector<extent_place> found;
+    // Entries behind `end` belong to what came later; a garbled one is left out all the same.
+    const auto entries = [&](std::uint64_t page) -> std::span<const std::uint32_t> {
+        if (page == 0 || page >= end) return {};
+        return {where.at<const std::uint32_t>(where.page_at(page)), directory_fan};
+    };
+    for (std::uint32_t table = schemas_table; table < table_count; ++table) {
+        const auto& d = where.descriptor(table);
+        if (peek(d.rows_per_page) == 0 || (peek(d.flags) & derived) != 0) continue;
+        std::uint64_t extent = 0;
+        for (const auto& root : entries(peek(d.root_page))) {
+            const auto leaves = entries(peek(root));
+            if (leaves.empty()) extent += directory_fan;
+            for (const auto& leaf : leaves) {
+                const std::uint64_t first = peek(leaf);
+                if (first != 0 && first + extent_pages <= end) {
+                    found.push_back({first, table, extent * extent_pages});
+                }
+                ++extent;
+            }
+        }
+    }
+    std::sort(found.begin(), found.end(),
+              [](const auto& left, const auto& right) { return left.page < right.page; });
+    return found;
 }
 
 void lay_descriptor(table_descriptor& table, std::uint32_t row_bytes, std::uint32_t flags,

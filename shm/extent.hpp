@@ -93,6 +93,17 @@ class directory {
     std::vector<known> tables_;
 };
 
+/// Where an extent with rows lies.
+struct extent_place {
+    std::uint64_t page;  ///< Its first page in the region.
+    std::uint32_t table;
+    std::uint64_t table_page;  ///< The same, counted from the table's first.
+};
+
+/// The extents below page `end` of all tables that are not derived, by ascending page: what was
+/// there at a cut is found at any time after it, since extents never move and never go (E1).
+std::vector<extent_place> extents_below(const region& where, std::uint64_t end);
+
 /// Fills a descriptor for a table without rows.
 void lay_descriptor(table_descriptor& table, std::uint32_t row_bytes, std::uint32_t flags,
                     std::uint32_t key_at) noexcept;

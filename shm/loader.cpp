@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/crc32c.hpp>
 #include <perdure/shm/extent.hpp>
 #include <perdure/shm/hash_index.hpp>
@@ -24,11 +25,12 @@ constexpr std::uint64_t rows_in_ten_buckets = 36;
 
 }  // namespace
 
-loader::loader(region& where) : where_(&where), high_(table_count, 0) {
+loader::loader(region& where) : where_(&where), high_(table_count, 0), shown_(table_count) {
     high_[schemas_table] = table_count;
 }
 
 result<std::uint32_t> loader::take_pages(std::uint32_t count) noexcept {
+    const std::lock_guard mine(pages_);
     auto& next = where_->header().page_next.value;
     PERDURE_TRY(where_->commit_pages(next + count));
     const auto first = static_cast<std::uint32_t>(next);
@@ -47,6 +49,59 @@ result<> loader::ensure_row(std::uint32_t table, std::uint64_t row) noexcept {
     auto& first = where_->at<std::uint32_t>(where_->page_at(leaf))[extent % directory_fan];
     if (first == 0) first = PERDURE_TRY(take_pages(extent_pages));
     return {};
+}
+
+result<> loader::put_schema(std::uint32_t table, const schema_row& row) noexcept {
+    if (table == schemas_table || table >= table_count) return errc::damaged;
+    std::memcpy(where_->at<std::byte>(locate(*where_, schemas_table, table)), &row, sizeof row);
+    return adopt_schema(table);
+}
+
+result<> loader::make_room(std::uint32_t table, std::uint64_t from, std::uint64_t to) noexcept {
+    if (table <= schemas_table || table >= table_count || from >= to || to > 1ULL << 48) {
+        return errc::damaged;
+    }
+    const auto& d = where_->descriptor(table);
+    if (d.rows_per_page == 0 || (d.flags & derived) != 0) return errc::damaged;
+    const std::uint64_t rows = std::uint64_t{extent_pages} * d.rows_per_page;
+    for (std::uint64_t row = from / rows * rows; row < to; row += rows) {
+        PERDURE_TRY(ensure_row(table, row));
+    }
+    high_[table] = std::max(high_[table], to);
+    return {};
+}
+
+void loader::put_row(std::uint32_t table, std::uint64_t row, const std::byte* image) noexcept {
+    const auto& d = where_->descriptor(table);
+    auto* place = where_->at<std::byte>(locate(*where_, table, row));
+    row_header header;
+    std::memcpy(&header, image, sizeof header);
+    if (header.live == 1) {
+        std::memcpy(place, image, d.row_bytes);
+        return;
+    }
+    std::memset(place, 0, d.row_bytes);  // An older checkpoint of the chain may have had it live.
+    std::memcpy(place, &header, sizeof header);
+}
+
+void loader::put_slice(std::uint32_t table, std::uint64_t page, std::uint64_t lsn) {
+    auto& pages = shown_[table];
+    if (page >= pages.size()) pages.resize(page + 1, 0);
+    pages[page] = lsn;
+}
+
+bool loader::is_shown(std::uint32_t table, std::uint64_t row, std::uint64_t lsn) const noexcept {
+    const auto& pages = shown_[table];
+    if (pages.empty() || planted(bug::slice_replayed)) return false;
+    const std::uint64_t page = page_of_row(where_->descriptor(table), row);
+    return page < pages.size() && lsn <= pages[page];
+}
+
+/// What replay changes no checkpoint holds.
+void loader::mark_dirty(std::uint64_t at) noexcept {
+    const std::uint64_t page = (at - where_->geometry().pages_at) / page_bytes;
+    const auto epoch = state_of(where_->header().capture.state).epoch;
+    where_->dirty_word(epoch % 2, page) |= 1ULL << (page % 64);
 }
 
 result<> loader::adopt_schema(std::uint64_t table) noexcept {
@@ -79,8 +134,14 @@ result<> loader::apply_change(const std::byte*& at, const std::byte* end,
     if (d.rows_per_page == 0 || change.first_word + top > words || (d.flags & derived) != 0) {
         return errc::damaged;
     }
+    if (is_shown(change.table, change.row, lsn)) {
+        at += std::popcount(change.mask) * sizeof(std::uint64_t);
+        return at <= end ? result<>() : errc::damaged;
+    }
     PERDURE_TRY(ensure_row(change.table, change.row));
-    auto* row = where_->at<std::uint64_t>(locate(*where_, change.table, change.row));
+    const std::uint64_t place = locate(*where_, change.table, change.row);
+    auto* row = where_->at<std::uint64_t>(place);
+    mark_dirty(place);
     // A wide row takes several changes of one record; the first has set its LSN already.
     if (row[0] != change.lsn_before && row[0] != lsn) return errc::damaged;
     row[0] = lsn;
@@ -198,14 +259,27 @@ result<> loader::build_trees(std::uint32_t table) {
     return {};
 }
 
-result<> loader::finish() noexcept {
+result<> loader::finish(const spreading& on) noexcept {
+    std::vector<std::uint32_t> tables;
     for (std::uint32_t table = schemas_table; table < table_count; ++table) {
         const auto& d = where_->descriptor(table);
-        if (d.rows_per_page == 0 || (d.flags & derived) != 0) continue;
-        if (table != schemas_table) PERDURE_TRY(link_free_rows(table));
-        if (d.index != 0) PERDURE_TRY(build_index(table));
-        if (table != schemas_table) PERDURE_TRY(build_trees(table));
+        if (d.rows_per_page != 0 && (d.flags & derived) == 0) tables.push_back(table);
     }
+    // Rows first, in both halves: an index never meets a row number without a page.
+    std::vector<result<>> answers(2 * tables.size());
+    on(tables.size(), [&](std::size_t i) {
+        if (tables[i] != schemas_table) answers[2 * i] = link_free_rows(tables[i]);
+    });
+    on(answers.size(), [&](std::size_t i) {
+        const auto table = tables[i / 2];
+        if (!answers[i - i % 2] || table == schemas_table) return;
+        if (i % 2 == 1) {
+            answers[i] = build_trees(table);
+        } else if (where_->descriptor(table).index != 0) {
+            answers[i] = build_index(table);
+        }
+    });
+    for (const auto& each : answers) PERDURE_TRY(each);
     auto& first = ring_header(*where_, 0);
     first.lsn = last_lsn_ + 1;
     where_->header().durable.lsn = last_lsn_;

@@ -1,28 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Fills a fresh region from journal records: the one way into tables beside the transaction's door,
-// legal only while nobody else can see the region.
+// Fills a fresh region from a checkpoint's rows and from journal records: the one way into tables
+// beside the transaction's door, legal only while nobody else can see the region.
 //
 // Promise     After apply() of records 1..n and finish(), the tables are what they were when record
-//             n committed; a record that does not fit what came before is refused.
+//             n committed; a record that does not fit what came before is refused. What a
+//             checkpoint knew takes the place of the records up to its LSN.
 // Death       A loader that dies leaves a region nobody has seen; the next one begins with a new
 //             file.
-// Threads     One.
+// Threads     One, but for put_row().
 // Invariants  A row's LSN before a change is the one the record names: a lost record is noticed.
 // Format      record_format.hpp
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <perdure/shm/index_key.hpp>
 #include <perdure/shm/region.hpp>
+#include <perdure/shm/schema_format.hpp>
 #include <vector>
 
 namespace perdure::shm {
+
+/// Runs work(i) once for each i below `count`, by whatever threads.
+using spreading =
+    std::function<void(std::size_t count, const std::function<void(std::size_t)>& work)>;
 
 class loader {
   public:
     /// Requires: `where` is fresh and its file has a name nobody looks for.
     explicit loader(region& where);
+
+    /// Makes a table of that number from its schema's row, or raises the version of what is there.
+    /// Errors: damaged, region_full, no_memory.
+    result<> put_schema(std::uint32_t table, const schema_row& row) noexcept;
+
+    /// Sees to it that rows [from, to) of the table have pages. Errors: damaged (no such table),
+    /// region_full, no_memory.
+    result<> make_room(std::uint32_t table, std::uint64_t from, std::uint64_t to) noexcept;
+
+    /// Stores a row as a checkpoint holds it; of one that is not live only the header counts.
+    /// Requires: make_room(). By any thread, one row by one of them.
+    void put_row(std::uint32_t table, std::uint64_t row, const std::byte* image) noexcept;
+
+    /// The rows stand for the records up to `lsn`: the next one is behind it.
+    void go_on_behind(std::uint64_t lsn) noexcept { last_lsn_ = lsn; }
+
+    /// Page `page` of the table, counted from its first row, shows the records up to `lsn` already.
+    void put_slice(std::uint32_t table, std::uint64_t page, std::uint64_t lsn);
 
     /// Applies the next record. Errors: damaged (checksum, LSN out of order, a row's LSN is not the
     /// one before, a table or row that cannot be), region_full, no_memory.
@@ -30,7 +55,7 @@ class loader {
 
     /// Rebuilds free lists and indexes, and lets the ring go on behind the last record.
     /// Errors: damaged (two rows with one key), region_full, no_memory.
-    result<> finish() noexcept;
+    result<> finish(const spreading& on) noexcept;
 
     [[nodiscard]] std::uint64_t last_lsn() const noexcept { return last_lsn_; }
     [[nodiscard]] std::uint64_t transactions() const noexcept { return transactions_; }
@@ -45,8 +70,14 @@ class loader {
     result<> build_trees(std::uint32_t table);
     result<> lay_buckets(std::uint32_t buckets, std::uint64_t count) noexcept;
 
+    [[nodiscard]] bool is_shown(std::uint32_t table, std::uint64_t row,
+                                std::uint64_t lsn) const noexcept;
+    void mark_dirty(std::uint64_t at) noexcept;
+
     region* where_;
+    std::mutex pages_;                 ///< Of take_pages(), where several tables are finished.
     std::vector<std::uint64_t> high_;  ///< By table: rows seen.
+    std::vector<std::vector<std::uint64_t>> shown_;  ///< By table and page: LSN of its slice.
     std::vector<std::uint64_t> schemas_touched_;
     std::uint64_t last_lsn_ = 0;
     std::uint64_t transactions_ = 0;

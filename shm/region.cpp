@@ -15,7 +15,6 @@
 namespace perdure::shm {
 namespace {
 
-constexpr std::uint64_t commit_step = 16ULL << 20;
 constexpr std::uint64_t huge_page = 2ULL << 20;
 
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t step) noexcept {
@@ -24,6 +23,20 @@ constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t step) noexce
 
 std::uint32_t geometry_crc(const region_geometry& geometry) noexcept {
     return crc32c({reinterpret_cast<const std::byte*>(&geometry), offsetof(region_geometry, crc)});
+}
+
+/// Where the last byte of the mapping ends.
+std::uint64_t mapped_end(const region_geometry& geometry) noexcept {
+    return geometry.shadow_at + geometry.shadow_pages_max * page_bytes;
+}
+
+/// Places what captures need behind the pages.
+void plan_capture(region_geometry& g, std::uint64_t shadow_bytes) noexcept {
+    const std::uint64_t pages = (g.capacity_bytes - g.pages_at) / page_bytes;
+    g.dirty_at = g.capacity_bytes;
+    g.capture_at = g.dirty_at + 2 * round_up((pages + 63) / 64 * sizeof(std::uint64_t), page_bytes);
+    g.shadow_at = g.capture_at + round_up(pages * sizeof(std::uint64_t), page_bytes);
+    g.shadow_pages_max = shadow_bytes == 0 ? pages : std::min(pages, shadow_bytes / page_bytes);
 }
 
 /// Places every part; the answer has no checksum yet.
@@ -61,6 +74,7 @@ region_geometry plan(const region_options& options) {
                       "set region.capacity to at least " +
                           std::to_string(g.pages_at + commit_step) + " bytes");
     }
+    plan_capture(g, options.shadow_bytes);
     return g;
 }
 
@@ -73,6 +87,7 @@ void initialise(std::byte* start, const region_geometry& planned, const region_o
     header.committed_bytes.value = committed;
     header.page_next.value = 1;
     header.durable.lsn = options.first_lsn - 1;
+    header.capture.state = pack(capture_state{});
     for (std::uint32_t i = 0; i < planned.slot_count; ++i) {
         auto& slot =
             *reinterpret_cast<slot_control*>(start + planned.slots_at + i * planned.slot_bytes);
@@ -218,6 +233,7 @@ void region::map(access mode, std::uint64_t bytes) {
 void region::adopt(std::byte* start) noexcept {
     start_ = start;
     geometry_ = header().geometry;
+    bitmap_bytes_ = (geometry_.capture_at - geometry_.dirty_at) / 2;
     stripes_ = at<std::uint64_t>(geometry_.stripes_at);
     if (park_ == nullptr) park_ = &system_park();
 }
@@ -238,9 +254,11 @@ region region::create(const std::string& path, const region_options& options) {
             refuse_errno(path, "fchown", errno);
         }
         if (::fchmod(made.file_, rights) != 0) refuse_errno(path, "fchmod", errno);
-        const int error = ::posix_fallocate(made.file_, 0, static_cast<off_t>(committed));
+        made.geometry_ = planned;
+        int error = made.allocate(0, committed);
+        if (error == 0) error = made.allocate_pages(0, (committed - planned.pages_at) / page_bytes);
         if (error != 0) refuse_errno(path, "posix_fallocate", error);
-        made.map(access::read_write, planned.capacity_bytes);
+        made.map(access::read_write, mapped_end(planned));
         initialise_locks(made.start_, planned);
         initialise(made.start_, planned, options, committed);
         made.adopt(made.start_);
@@ -289,7 +307,7 @@ region region::attach(const std::string& path, const region_identity& identity, 
         refuse(errc::missing, path, "was left by an earlier boot of the machine",
                "nothing: opening the world recovers from its journal");
     }
-    made.map(mode, header.geometry.capacity_bytes);
+    made.map(mode, mapped_end(header.geometry));
     made.alive_ = life_page();
     if (alone) {
         initialise_locks(made.start_, made.geometry_);
@@ -300,9 +318,14 @@ region region::attach(const std::string& path, const region_identity& identity, 
 
 region region::over(std::span<std::byte> bytes, const region_options& options) {
     region_options sized = options;
-    sized.capacity_bytes = bytes.size() / page_bytes * page_bytes;
+    // All of it lies in the buffer: capture words take a 512th of it, bitmaps next to nothing.
+    if (sized.shadow_bytes == 0) sized.shadow_bytes = bytes.size() / 16 / page_bytes * page_bytes;
+    const std::uint64_t behind = sized.shadow_bytes + bytes.size() / 500 + 4 * page_bytes;
+    sized.capacity_bytes = (bytes.size() - behind) / page_bytes * page_bytes;
     const region_geometry planned = plan(sized);
+    PERDURE_ASSERT(mapped_end(planned) <= bytes.size());
     std::memset(bytes.data(), 0, planned.pages_at + page_bytes);
+    std::memset(bytes.data() + planned.dirty_at, 0, planned.shadow_at - planned.dirty_at);
     initialise_locks(bytes.data(), planned);
     initialise(bytes.data(), planned, sized, planned.capacity_bytes);
     region bare;
@@ -341,43 +364,9 @@ region::~region() {
     if (file_ >= 0) ::close(file_);
 }
 
-result<> region::commit_pages(std::uint64_t end) noexcept {
-    const std::uint64_t needed = geometry_.pages_at + end * page_bytes;
-    auto& committed = header().committed_bytes.value;
-    if (needed <= load(committed)) return {};
-    if (needed > geometry_.capacity_bytes) return errc::region_full;
-    const std::uint64_t wanted = std::min(geometry_.capacity_bytes, round_up(needed, commit_step));
-    const std::uint64_t from = load(committed);
-    const int error =
-        ::posix_fallocate(file_, static_cast<off_t>(from), static_cast<off_t>(wanted - from));
-    if (error != 0) return errc::no_memory;
-    // After the memory is there: a death in between commits the same step again (G3).
-    std::uint64_t seen = from;
-    while (seen < wanted && !word(committed).compare_exchange_weak(seen, wanted)) {
-    }
-    return {};
-}
-
 void region::rename(const std::string& path) {
     if (::rename(path_.c_str(), path.c_str()) != 0) refuse_errno(path, "rename", errno);
     path_ = path;
-}
-
-void region::warm() const noexcept {
-    const auto committed = load(header().committed_bytes.value);
-    std::uint64_t sum = 0;
-    // Huge pages even where the tmpfs gives none by itself (Linux 6.1); a random access in 128 MiB
-    // takes a quarter less with them (perf/limit). Any other kernel says no, which is fine.
-    constexpr int madv_collapse = 25;
-    if (writable()) ::madvise(start_, committed / huge_page * huge_page, madv_collapse);
-    constexpr int madv_populate_read = 22;
-    constexpr int madv_populate_write = 23;
-    const int advice = writable() ? madv_populate_write : madv_populate_read;
-    if (::madvise(start_, committed, advice) == 0) return;
-    for (std::uint64_t at = 0; at < committed; at += page_bytes) {
-        sum += peek(*reinterpret_cast<const std::uint64_t*>(start_ + at));
-    }
-    asm volatile("" : : "r"(sum));
 }
 
 void region::report_garbled(errc what) const noexcept {

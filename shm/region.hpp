@@ -30,11 +30,15 @@ std::uint64_t layout_signature() noexcept;
 
 enum class access { read_write, read_only };
 
+inline constexpr std::uint64_t commit_step = 16ULL << 20;  ///< Memory is taken in this much.
+
 struct region_options {
     std::uint64_t capacity_bytes = 8ULL << 30;  ///< Address space; memory is taken as it is used.
     std::uint64_t ring_bytes = 32ULL << 20;     ///< A power of two.
     std::uint64_t undo_bytes = 128ULL << 10;    ///< A participant.
     std::uint32_t slot_count = 64;              ///< Participants at one time.
+    /// The most that shadow pages may take; address space as well. 0: a page for each page.
+    std::uint64_t shadow_bytes = 0;
     std::array<std::uint64_t, 2> world{};
     std::array<std::uint64_t, 2> boot{};
     std::uint64_t generation = 1;
@@ -107,9 +111,24 @@ class region {
         return (geometry_.capacity_bytes - geometry_.pages_at) / page_bytes;
     }
 
-    /// Sees to it that every page below `end` has memory behind it.
-    /// Errors: region_full beyond the capacity, no_memory when the file system has none.
+    /// The word of a dirty bitmap, 0 or 1, that holds the page's bit.
+    [[nodiscard]] std::uint64_t& dirty_word(std::uint32_t bitmap,
+                                            std::uint64_t page) const noexcept {
+        return at<std::uint64_t>(geometry_.dirty_at + bitmap * bitmap_bytes_)[page / 64];
+    }
+    [[nodiscard]] std::uint64_t& capture_of(std::uint64_t page) const noexcept {
+        return at<std::uint64_t>(geometry_.capture_at)[page];
+    }
+    [[nodiscard]] std::byte* shadow(std::uint64_t slot) const noexcept {
+        return at<std::byte>(geometry_.shadow_at + slot * page_bytes);
+    }
+
+    /// Sees to it that every page below `end` has memory behind it, and behind what captures keep
+    /// of it. Errors: region_full beyond the capacity, no_memory when the file system has none.
     result<> commit_pages(std::uint64_t end) noexcept;
+    /// The same for shadow pages; they are touched, too. Answers how many there are now: fewer than
+    /// asked for where the maximum or the file system ends. Requires: the caller keeps the world.
+    std::uint64_t commit_shadows(std::uint64_t count) noexcept;
 
     /// Touches every committed page, so that the first transactions meet no page fault.
     void warm() const noexcept;
@@ -130,6 +149,8 @@ class region {
     region() = default;
     void map(access mode, std::uint64_t bytes);
     void adopt(std::byte* start) noexcept;
+    [[nodiscard]] int allocate(std::uint64_t from, std::uint64_t to) const noexcept;
+    [[nodiscard]] int allocate_pages(std::uint64_t from, std::uint64_t to) const noexcept;
 
     std::string path_;
     int file_ = -1;
@@ -138,6 +159,7 @@ class region {
     std::byte* start_ = nullptr;
     std::uint64_t* stripes_ = nullptr;
     region_geometry geometry_{};
+    std::uint64_t bitmap_bytes_ = 0;
     park* park_ = nullptr;
     volatile std::uint8_t* alive_ = nullptr;
 };

@@ -8,6 +8,7 @@
 //   ring_at        ring_bytes, a power of two
 //   tables_at      table_count x table_descriptor
 //   pages_at       pages of 4096 bytes, numbered from 0; page 0 is never handed out
+//   dirty_at       behind capacity_bytes, what captures need (capture_format.hpp)
 //
 // Invariants  G1 every offset is a multiple of 4096 and ascends in the order above.
 //             G2 the magic is stored last, with release: who sees it sees a whole header.
@@ -19,12 +20,13 @@
 #include <pthread.h>
 
 #include <array>
+#include <perdure/shm/capture_format.hpp>
 #include <perdure/shm/record_format.hpp>
 
 namespace perdure::shm {
 
 inline constexpr std::uint64_t region_magic = 0x4e47455244524550;  // "PERDREGN"
-inline constexpr std::uint32_t region_format_version = 1;
+inline constexpr std::uint32_t region_format_version = 2;
 inline constexpr std::uint32_t page_bytes = 4096;
 inline constexpr std::uint32_t cache_line = 64;
 inline constexpr std::uint32_t stripe_count = 1U << 16;
@@ -60,10 +62,14 @@ struct region_geometry {
     std::uint64_t ring_at;
     std::uint64_t tables_at;
     std::uint64_t pages_at;
+    std::uint64_t dirty_at;    ///< The end of the pages: capacity_bytes.
+    std::uint64_t capture_at;  ///< Behind two bitmaps of equal length.
+    std::uint64_t shadow_at;
+    std::uint64_t shadow_pages_max;
     std::uint32_t slot_count;
     std::uint32_t crc;
 };
-static_assert(mapped<region_geometry> && sizeof(region_geometry) == 144);
+static_assert(mapped<region_geometry> && sizeof(region_geometry) == 176);
 
 /// Ring lock and tail share a line: a claim touches both.
 struct ring_producer {
@@ -108,7 +114,7 @@ struct region_header {
     std::uint64_t magic;
     std::array<std::uint64_t, 7> reserved_front;
     region_geometry geometry;
-    std::array<std::uint64_t, 6> reserved_geometry;
+    std::array<std::uint64_t, 2> reserved_geometry;
     lonely_word committed_bytes;
     lonely_word gate;  ///< Slot number + 1 of its closer, 0 = open.
     ring_producer producer;
@@ -118,7 +124,12 @@ struct region_header {
     region_counters counters;
     lonely_word page_next;  ///< First page never handed out.
     lonely_word world_time;
-    std::array<std::uint64_t, 408> reserved_back;
+    capture_mark capture;
+    lonely_word capture_cursor;  ///< Pages below it have been copied.
+    lonely_word shadow_next;     ///< Shadow pages handed out in this capture; may pass the count.
+    capture_counters captures;
+    checkpoint_mark checkpoint;
+    std::array<std::uint64_t, 368> reserved_back;
 };
 static_assert(mapped<region_header> && sizeof(region_header) == page_bytes);
 static_assert(offsetof(region_header, geometry) == 64);

@@ -21,6 +21,7 @@ transaction::transaction(participant& self)
       list_(where_->held(self.slot())),
       reads_(self.where(), self.owner()),
       directory_(self.where()),
+      barrier_(self.where()),
       copies_(where_->geometry().undo_bytes),
       shapes_(table_count) {
     entries_.reserve(64);

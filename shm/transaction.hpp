@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstring>
+#include <perdure/shm/capture.hpp>
 #include <perdure/shm/extent.hpp>
 #include <perdure/shm/gate.hpp>
 #include <perdure/shm/participant.hpp>
@@ -180,6 +181,7 @@ class transaction {
     void fetch_leaves() noexcept;
     result<> lock_ring() noexcept;
     void write_back() noexcept;
+    void store(const entry& each) noexcept;
     void stamp(std::uint64_t lsn) noexcept;
     result<receipt> commit_derived() noexcept;
     result<receipt> commit_journaled() noexcept;
@@ -193,6 +195,7 @@ class transaction {
     std::uint32_t* list_;  ///< The slot's held list.
     reads reads_;
     directory directory_;
+    barrier barrier_;
     std::vector<std::byte> copies_;
     std::vector<entry> entries_;
     std::vector<indexed_row> indexed_;

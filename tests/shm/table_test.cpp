@@ -125,6 +125,24 @@ BOOST_AUTO_TEST_CASE(one_transaction_takes_and_frees_many) {
     BOOST_TEST(bank.faults() == "");
 }
 
+BOOST_AUTO_TEST_CASE(the_journal_tells_of_a_row_that_was_taken_and_freed_at_once) {
+    open_bank bank;
+    BOOST_REQUIRE(drain_ring(bank.where, bank.keeper.journal) == "");
+    auto image = image_of(bank.where);
+    bank.keeper.journal.clear();
+    for (int turn = 0; turn < 2; ++turn) {
+        BOOST_REQUIRE(bank.self
+                          .write([&](transaction& tx) -> result<> {
+                              const auto taken = PERDURE_TRY(take_row(tx, bank.in.wide));
+                              return free_row(tx, bank.in.wide, taken.row);
+                          })
+                          .has_value());
+    }
+    BOOST_REQUIRE(drain_ring(bank.where, bank.keeper.journal) == "");
+    for (const auto& record : bank.keeper.journal) BOOST_REQUIRE(replay(image, record) == "");
+    BOOST_TEST(difference(image, image_of(bank.where)) == "");
+}
+
 BOOST_AUTO_TEST_CASE(a_refused_taking_loses_no_row) {
     open_bank bank;
     BOOST_REQUIRE(take(bank.self, bank.in.wide).has_value());
