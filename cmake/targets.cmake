@@ -152,5 +152,6 @@ function(perdure_install)
     write_basic_package_version_file("${PROJECT_BINARY_DIR}/perdure-config-version.cmake"
         COMPATIBILITY SameMinorVersion)
     install(FILES "${PROJECT_BINARY_DIR}/perdure-config.cmake"
-        "${PROJECT_BINARY_DIR}/perdure-config-version.cmake" DESTINATION "${package}")
+        "${PROJECT_BINARY_DIR}/perdure-config-version.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/FindSoci.cmake" DESTINATION "${package}")
 endfunction()

@@ -215,4 +215,18 @@ result<projection_step> projection::empty(shm::session& by, const cursor_row& kn
     return done.error();
 }
 
+std::uint64_t slowest_cursor(shm::region& where) {
+    const auto table = shm::find_table(where, cursor_schema());
+    if (!table) return ~0ULL;
+    std::uint64_t least = ~0ULL;
+    const std::uint64_t rows = shm::load(where.descriptor(*table).row_high);
+    for (std::uint64_t row = 0; row < rows; ++row) {
+        const std::uint64_t at = shm::locate(where, *table, row);
+        if (at == 0) continue;
+        const auto& cursor = *where.at<cursor_row>(at);
+        if (shm::load(cursor.header.live) == 1) least = std::min(least, shm::load(cursor.lsn));
+    }
+    return least;
+}
+
 }  // namespace perdure

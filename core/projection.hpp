@@ -94,6 +94,10 @@ class projection {
     std::uint64_t row_ = 0;
 };
 
+/// The lowest LSN that a cursor stands at, ~0 where there is none: what is behind it has been read
+/// by all. A cursor that is written at the moment counts as it was or as it is.
+std::uint64_t slowest_cursor(shm::region& where);
+
 /// The cursors' table number; made if it is not there. Errors: schema_mismatch, as create_table.
 result<std::uint32_t> open_cursors(shm::session& by);
 

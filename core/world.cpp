@@ -29,7 +29,10 @@ io::opening_options opening_for(const world_options& options) {
     out.region.slot_count = options.slot_count;
     out.region.group = options.group;
     out.region.group_may = options.group_may;
+    out.region.shadow_bytes = options.shadow_bytes;
     out.patience = options.patience;
+    out.validators = options.validators;
+    out.validators.emplace_back(io::why_unbalanced);
     return out;
 }
 
@@ -73,6 +76,8 @@ world_options options_from(const io::config& config) {
     options.slot_count = static_cast<std::uint32_t>(config.number("region.slots"));
     options.segment_bytes = config.number("journal.segment");
     options.keys_kept = config.number("ledger.keys_kept");
+    options.shadow_bytes = config.number("checkpoint.shadow");
+    options.checkpoints = io::policy_from(config);
     const std::string& group = config.text("access.group");
     if (!group.empty()) options.group = io::group_named(group);
     if (config.text("access.rights") == "read") options.group_may = shm::access::read_only;
@@ -94,6 +99,11 @@ struct world::parts {
         : directory(std::move(where)),
           calls(given != nullptr ? *given : linux_calls),
           files(calls) {}
+
+    /// What the slowest projection has read: the journal behind it stays.
+    std::function<std::uint64_t()> oldest_cursor() {
+        return [this] { return slowest_cursor(*region); };
+    }
 };
 
 void world::create(const std::string& directory) {
@@ -118,8 +128,11 @@ world world::open(const std::string& directory, const world_options& options) {
     };
     made->region = io::open_world(made->files, directory, opening_for(options), report, dress);
     if (made->region->writable()) shm::sweep(*made->region);  // The first duty of who attaches.
-    made->keeper = std::make_unique<io::keeper>(made->files, directory,
-                                                io::keeper_options{options.segment_bytes});
+    made->keeper = std::make_unique<io::keeper>(
+        made->files, directory,
+        io::keeper_options{options.segment_bytes,
+                           io::checkpointer_options{options.checkpoints, options.checkpoint_taken,
+                                                    made->oldest_cursor()}});
     auto found = find_tables(*made->region);
     if (!found && found.error() == errc::unknown_table && made->region->writable()) {
         const auto laid = lay_tables(*made->region, made->keeper.get());
@@ -131,7 +144,10 @@ world world::open(const std::string& directory, const world_options& options) {
     made->keys_kept = options.keys_kept;
     made->how = {report.rebuilt,      report.reason.empty() ? report.remark : report.reason,
                  report.torn_tail,    report.last_lsn,
-                 report.transactions, report.milliseconds};
+                 report.transactions, report.checkpoint_lsn,
+                 report.rows,         report.tried,
+                 report.load_ms,      report.replay_ms,
+                 report.index_ms,     report.milliseconds};
     return world(std::move(made));
 }
 
@@ -188,6 +204,9 @@ condition world::status() const {
     out.generation = where.geometry().generation;
     out.keeper_epoch = shm::load(header.keeper.epoch);
     out.fault = shm::load(header.durable.failed);
+    shm::copy_out(&out.checkpoint, &header.checkpoint, sizeof out.checkpoint);
+    shm::copy_out(&out.captures, &header.captures, sizeof out.captures);
+    out.dirty_bytes = shm::dirty_pages(where) * shm::page_bytes;
     const auto sitter = shm::load(header.keeper.slot);
     for (std::uint32_t i = 0; i < where.geometry().slot_count; ++i) {
         const auto& slot = where.slot(i);
@@ -232,6 +251,16 @@ verdict world::verify(session& by, shm::deadline until) {
     }
     out.sound = out.problems.empty();
     return out;
+}
+
+bool world::checkpoint(bool full, shm::deadline until) {
+    auto& where = *parts_->region;
+    auto made = parts_->keeper->checkpoint(where, full);
+    if (!made && made.error() == errc::lease_held) made = io::ask_checkpoint(where, full, until);
+    if (made) return *made;
+    std::string cause = "no checkpoint was taken";
+    if (const auto& found = parts_->keeper->found(); found) cause += ": " + found->cause;
+    refuse(parts_->directory, cause, made.error());
 }
 
 void world::keep(const std::function<bool()>& stop) {

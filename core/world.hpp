@@ -18,7 +18,9 @@
 #include <perdure/core/document.hpp>
 #include <perdure/core/ledger.hpp>
 #include <perdure/core/projection.hpp>
+#include <perdure/io/checkpointer.hpp>
 #include <perdure/io/file.hpp>
+#include <perdure/io/opening.hpp>
 #include <perdure/io/subscription.hpp>
 #include <string>
 #include <vector>
@@ -54,7 +56,14 @@ struct world_options {
     std::chrono::milliseconds patience = std::chrono::minutes(1);
     bool may_recover = true;  ///< False: only attach to a region that is there.
     shm::access mode = shm::access::read_write;
-    io::kernel_calls* calls = nullptr;  ///< How files are reached; nullptr: Linux itself.
+    io::kernel_calls* calls = nullptr;    ///< How files are reached; nullptr: Linux itself.
+    io::checkpoint_policy checkpoints{};  ///< When keep() takes them, and what it keeps of them.
+    std::uint64_t shadow_bytes = 0;       ///< Of a new region: checkpoint.shadow.
+    /// Told of every checkpoint that keep() has taken or failed to take, on its thread.
+    std::function<void(const io::checkpoint_news&)> checkpoint_taken;
+    /// Asked of a recovered region before it is accepted, besides what the world asks itself: ""
+    /// or what is wrong with it.
+    std::vector<std::function<std::string(shm::region&)>> validators;
 };
 
 /// What a configuration says of a world. Throws failure: bad_setting.
@@ -66,7 +75,13 @@ struct opening {
     std::string reason;      ///< Why: "no region", "another boot", ...
     std::string torn_tail;   ///< What lay behind the last block, empty when nothing did.
     std::uint64_t last_lsn = 0;
-    std::uint64_t transactions = 0;
+    std::uint64_t transactions = 0;    ///< That were replayed.
+    std::uint64_t checkpoint_lsn = 0;  ///< Of the checkpoint it began with, 0 = none.
+    std::uint64_t rows = 0;            ///< Loaded from checkpoints.
+    std::vector<io::recovery_attempt> tried;
+    double load_ms = 0;
+    double replay_ms = 0;
+    double index_ms = 0;
     double milliseconds = 0;
 };
 
@@ -97,6 +112,9 @@ struct condition {
     std::uint32_t keeper_pid = 0;  ///< 0 when none has signed or it is dead.
     std::uint32_t participants = 0;
     std::uint64_t fault = 0;  ///< errc that froze durability, 0 while all is well.
+    shm::checkpoint_mark checkpoint{};
+    shm::capture_counters captures{};
+    std::uint64_t dirty_bytes = 0;  ///< Pages stored to since the last checkpoint.
     struct participant {
         std::uint32_t slot;
         std::uint64_t pid;
@@ -154,6 +172,10 @@ class world {
     /// Reads everything behind the gate and checks it; waits for the gate until the deadline.
     /// Throws failure when it cannot: stalled, no_memory, io_error.
     verdict verify(session& by, shm::deadline until = shm::deadline::in(std::chrono::seconds(30)));
+
+    /// Has a checkpoint taken by whoever keeps the world, or takes it where nobody does. False:
+    /// nothing has changed since the last one. Throws failure: stalled, disk_full, io_error, ...
+    bool checkpoint(bool full, shm::deadline until = shm::deadline::in(std::chrono::minutes(10)));
 
     /// The keeper's work until `stop` says true, asked at least ten times a second: drains, syncs,
     /// sweeps. Waits for the lease first (a standby). Throws failure: durability_lost, lease_lost,

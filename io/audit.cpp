@@ -302,4 +302,28 @@ audit examine(const image& taken) {
     return out;
 }
 
+std::string why_unbalanced(shm::region& where) {
+    std::map<std::uint32_t, __int128> sums;
+    for (std::uint32_t number = shm::first_user_table; number < shm::table_count; ++number) {
+        const auto shape = shm::read_shape(where, number);
+        if (!shape || shape->rules.empty()) continue;
+        const std::uint64_t rows = where.descriptor(number).row_high;
+        for (std::uint64_t row = 0; row < rows; ++row) {
+            const std::uint64_t at = shm::locate(where, number, row);
+            if (at == 0 || where.at<shm::row_header>(at)->live != 1) continue;
+            for (const auto& rule : shape->rules) {
+                std::int64_t value = 0;
+                std::uint32_t group = 0;
+                std::memcpy(&value, where.at<std::byte>(at + rule.offset), sizeof value);
+                std::memcpy(&group, where.at<std::byte>(at + rule.group_offset), sizeof group);
+                sums[group] += rule.sign > 0 ? value : -static_cast<__int128>(value);
+            }
+        }
+    }
+    for (const auto& [group, sum] : sums) {
+        if (sum != 0) return "the balances of asset " + std::to_string(group) + " do not add up";
+    }
+    return {};
+}
+
 }  // namespace perdure::io

@@ -49,4 +49,8 @@ std::vector<std::string> check_journal(file_system& files, const std::string& di
 /// Hashes the copy, sums its balanced fields, looks for what cannot be.
 audit examine(const image& taken);
 
+/// Sums the balanced fields of all rows: "" when each group's sum is zero, else which is not.
+/// Requires: nobody else can see the region, or the gate is closed.
+std::string why_unbalanced(shm::region& where);
+
 }  // namespace perdure::io

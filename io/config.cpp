@@ -20,6 +20,7 @@ constexpr std::uint64_t kib = 1ULL << 10;
 constexpr std::uint64_t mib = 1ULL << 20;
 constexpr std::uint64_t gib = 1ULL << 30;
 constexpr std::uint64_t tib = 1ULL << 40;
+constexpr std::uint64_t year = 366ULL * 86'400;
 
 constexpr std::array all_settings{
     setting{"region.directory", setting_kind::path, "", 0, 0, 0, "",
@@ -35,6 +36,33 @@ constexpr std::array all_settings{
             "How many threads may write at one time."},
     setting{"journal.segment", setting_kind::bytes, "64MiB", mib, 4 * gib, 4 * kib, "",
             "The length of a journal file."},
+    setting{"checkpoint.every", setting_kind::time, "5min", 0, year, 1, "",
+            "How often what has changed is saved, so that a recovery is quick. 0s: not by time."},
+    setting{"checkpoint.full_every", setting_kind::time, "1h", 0, year, 1, "",
+            "How often everything is saved; in between only the pages that were stored to."},
+    setting{"checkpoint.journal", setting_kind::bytes, "1GiB", 0, 16 * tib, 1, "",
+            "A checkpoint is due after so much journal, whatever the time. 0B: never for that."},
+    setting{"checkpoint.recovery", setting_kind::time, "20s", 0, year, 1, "",
+            "A checkpoint is due when replaying would take longer than this. 0s: never for that."},
+    setting{"checkpoint.at_shutdown", setting_kind::choice, "yes", 0, 0, 0, "yes|no",
+            "Whether a keeper that is told to stop takes one."},
+    setting{"checkpoint.strategy", setting_kind::choice, "hybrid", 0, 0, 0,
+            "hybrid|snapshot_only|event_sourced|versioned",
+            "What is kept of the past: docs/operations.md."},
+    setting{"checkpoint.shadow", setting_kind::bytes, "0B", 0, 16 * tib, 4 * kib, "",
+            "The most memory that writers' copies of pages may take; of a new region. 0B: as much "
+            "as the pages themselves."},
+    setting{"checkpoint.copy", setting_kind::bytes, "1GiB", mib, 16 * tib, 1, "",
+            "How much the keeper copies at a time; when it is less than the world, writers copy "
+            "for longer."},
+    setting{"checkpoint.threads", setting_kind::count, "1", 1, 256, 1, "",
+            "How many threads pack."},
+    setting{"retention.checkpoints", setting_kind::count, "200", 2, 1000000, 1, "",
+            "How many full checkpoints are kept; two in any case."},
+    setting{"retention.age", setting_kind::time, "7d", 0, 100 * year, 1, "",
+            "Older ones go, and the journal that only they need."},
+    setting{"retention.bytes", setting_kind::bytes, "0B", 0, 1024 * tib, 1, "",
+            "How much all checkpoints may take; the oldest go first. 0B: any."},
     setting{"ledger.keys_kept", setting_kind::count, "10000000", 65536, 1ULL << 40, 1, "",
             "For how many commits an idempotency key is known. Keys of an import: for ever."},
     setting{"access.group", setting_kind::text, "", 0, 0, 0, "",
@@ -52,10 +80,11 @@ constexpr std::array all_settings{
 };
 
 bool is_number(setting_kind kind) noexcept {
-    return kind == setting_kind::bytes || kind == setting_kind::count;
+    return kind == setting_kind::bytes || kind == setting_kind::count || kind == setting_kind::time;
 }
 
 std::string print_number(setting_kind kind, std::uint64_t number) {
+    if (kind == setting_kind::time) return print_seconds(number);
     return kind == setting_kind::bytes ? print_bytes(number) : std::to_string(number);
 }
 
@@ -98,7 +127,7 @@ std::string range_of(const setting& key) {
 }
 
 std::uint64_t checked_number(const setting& key, std::string_view text, const std::string& origin) {
-    const auto number = parse_bytes(text);
+    const auto number = key.kind == setting_kind::time ? parse_seconds(text) : parse_bytes(text);
     const bool unit_where_none_is =
         key.kind == setting_kind::count && !std::ranges::all_of(text, ::isdigit);
     if (!number || unit_where_none_is || *number < key.least || *number > key.most ||
@@ -316,36 +345,6 @@ std::string config::print() const {
         out += '\n';
     }
     return out;
-}
-
-result<std::uint64_t> parse_bytes(std::string_view text) noexcept {
-    std::uint64_t number = 0;
-    const char* end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, number);
-    if (error == std::errc::result_out_of_range) return errc::overflow;
-    if (error != std::errc()) return errc::bad_setting;
-    std::string_view unit(rest, static_cast<std::size_t>(end - rest));
-    while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
-    constexpr std::array<std::pair<std::string_view, std::uint64_t>, 6> units{
-        {{"", 1}, {"B", 1}, {"KiB", kib}, {"MiB", mib}, {"GiB", gib}, {"TiB", tib}}};
-    for (const auto& [name, factor] : units) {
-        if (unit != name) continue;
-        std::uint64_t bytes = 0;
-        if (__builtin_mul_overflow(number, factor, &bytes)) return errc::overflow;
-        return bytes;
-    }
-    return errc::bad_setting;
-}
-
-std::string print_bytes(std::uint64_t bytes) {
-    constexpr std::array<std::pair<std::string_view, std::uint64_t>, 4> units{
-        {{"TiB", tib}, {"GiB", gib}, {"MiB", mib}, {"KiB", kib}}};
-    for (const auto& [name, factor] : units) {
-        if (bytes != 0 && bytes % factor == 0) {
-            return std::to_string(bytes / factor) + std::string(name);
-        }
-    }
-    return std::to_string(bytes) + "B";
 }
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {

@@ -25,6 +25,7 @@ enum class setting_kind : std::uint8_t {
     bytes = 4,   ///< A number, or one with B, KiB, MiB, GiB or TiB.
     count = 5,
     file_name = 6,  ///< Empty, or a name without a folder.
+    time = 7,       ///< A number with s, min, h or d; kept as seconds.
 };
 
 /// One key of world.toml: what may stand behind it and what it means.
@@ -80,6 +81,12 @@ class config {
 
 /// "64 MiB" and the like as bytes. Answers bad_setting, overflow.
 [[nodiscard]] result<std::uint64_t> parse_bytes(std::string_view text) noexcept;
+
+/// "90s", "5min", "1h", "7d" as seconds. Answers bad_setting, overflow.
+[[nodiscard]] result<std::uint64_t> parse_seconds(std::string_view text) noexcept;
+
+/// The shortest exact text: "5min", "90s".
+[[nodiscard]] std::string print_seconds(std::uint64_t seconds);
 
 /// The shortest exact text: "64MiB", "4097B".
 [[nodiscard]] std::string print_bytes(std::uint64_t bytes);

@@ -89,6 +89,9 @@ class file_system {
     /// The names in a directory, sorted, without "." and "..".
     [[nodiscard]] result<std::vector<std::string>> list(const std::string& path);
 
+    /// For another file_system, in another thread.
+    [[nodiscard]] kernel_calls& calls() const noexcept { return calls_; }
+
     /// "fdatasync WORLD/journal/…: Input/output error" of the last refused call, for the log.
     [[nodiscard]] const std::string& last_error() const noexcept { return last_error_; }
 

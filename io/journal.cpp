@@ -65,7 +65,13 @@ result<std::unique_ptr<journal_writer>> journal_writer::open(file_system& files,
 
 /// Finds the journal's end in the last segment. Leaves no open segment if the next one is due.
 result<> journal_writer::continue_last(std::optional<finding>& found) {
-    if (promised_.segments().empty()) return {};
+    if (promised_.segments().empty()) {
+        // Of a world that was restored the checkpoint stands for all records before.
+        const auto& known = promised_.checkpoints();
+        if (!known.empty()) position_.lsn = known.back().last_lsn + 1;
+        durable_lsn_ = position_.lsn - 1;
+        return {};
+    }
     entry_ = promised_.segments().back();
     const std::string path = segment_path(promised_.directory(), entry_.first_lsn);
     auto stream = files_.open(path, open_mode::read_write);

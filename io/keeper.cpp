@@ -11,16 +11,8 @@
 namespace perdure::io {
 namespace {
 
-// Several blocks a sync: a sync takes as long for eight megabytes as for one (perf/durable).
-constexpr std::uint64_t round_bytes_max = 8 * block_raw_bytes;
-// While a round is written a writer may take as much as four.
-constexpr std::uint64_t ahead_bytes_max = 4 * round_bytes_max;
 constexpr std::chrono::milliseconds standby_pause{50};
-constexpr std::chrono::microseconds idle_slice{500};
-constexpr std::chrono::microseconds doze_slice{1000};
 constexpr std::uint64_t sweep_every_ns = 50'000'000;
-constexpr int spins_before_sleep = 400;
-constexpr std::uint64_t gather_ns_max = 250'000;
 
 std::span<const std::byte> ring_bytes(const shm::region& where, std::uint64_t from,
                                       std::uint64_t bytes) noexcept {
@@ -39,8 +31,13 @@ result<> check_incarnation(const manifest& promised, const shm::region& where) n
 keeper::keeper(file_system& files, std::string directory, keeper_options options)
     : files_(&files),
       directory_(std::move(directory)),
-      options_(options),
-      lease_(files, directory_) {}
+      options_(std::move(options)),
+      lease_(files, directory_) {
+    if (options_.checkpoints) {
+        checkpoints_ = std::make_unique<checkpointer>(files.calls(), files, directory_,
+                                                      std::move(*options_.checkpoints));
+    }
+}
 
 keeper::~keeper() { rest(); }
 
@@ -53,6 +50,8 @@ result<> keeper::open_journal(shm::region& where) {
     auto& mark = where.header().keeper;
     PERDURE_CRASH_POINT("keeper.epoch");
     epoch_ = shm::word(mark.epoch).fetch_add(1) + 1;
+    // Whatever is found: a dead keeper's capture came to nothing.
+    shm::abandon_capture(where);
     journal_options options;
     options.segment_bytes = options_.segment_bytes;
     options.epoch = epoch_;
@@ -250,61 +249,69 @@ result<> keeper::drain_rest(shm::region& where) {
     return {};
 }
 
-/// Whoever waited for the last sync will commit and wait again soon. A sync that begins with the
-/// first of them lets all others wait for the next one: better wait for them, half a sync at most.
-void keeper::gather(shm::region& where, std::uint64_t drained) const noexcept {
-    const std::uint64_t expected = std::min<std::uint64_t>(woken_, drained);
-    if (expected < 2) return;
-    const auto& mark = where.header().durable;
-    const auto until =
-        where.waits().now_ns() + std::min<std::uint64_t>(sync_ns_ / 2, gather_ns_max);
-    while (shm::next_lsn(where) - 1 - shm::load(mark.lsn) < expected &&
-           where.waits().now_ns() < until) {
-        std::this_thread::yield();  // To them, where cores are few.
-    }
+checkpointer::moment keeper::moment_of(shm::region& where) noexcept {
+    return {where, *manifest_, epoch_, writer_ == nullptr ? 0 : writer_->written_bytes()};
 }
 
-/// Sleeps until the bell rings, a slice at most, while there is nothing to drain.
-void keeper::idle(shm::region& where) noexcept {
-    auto& mark = where.header().keeper;
-    const auto head = shm::load(where.header().head.value);
-    for (int turn = 0; turn < spins_before_sleep; ++turn) {
-        if (shm::load(where.header().producer.tail) != head) return;
-        where.waits().pause();
-    }
-    const auto rung = shm::load(mark.bell);
-    shm::word(mark.sleeping).store(1);
-    // After the sign, so that who commits now either sees it or is seen.
-    if (shm::load(where.header().producer.tail) == head) {
-        where.waits().wait(mark.bell, rung, idle_slice);
-    }
-    shm::word(mark.sleeping).store(0);
+/// Checkpoints: what has become ready, what is due.
+result<> keeper::look_after(shm::region& where) {
+    if (!checkpoints_) return {};
+    const auto looked = checkpoints_->tick(moment_of(where));
+    return looked ? looked : freeze(where, looked.error());
 }
 
-/// Nobody waits for durability: a slice more of records makes a better block and saves syncs.
-void keeper::doze(shm::region& where) noexcept {
-    auto& mark = where.header().keeper;
-    const auto rung = shm::load(mark.bell);
-    shm::word(mark.sleeping).store(1);
-    // After the sign, so that who waits now either sees it, and rings, or is seen.
-    const auto lag = shm::load(where.header().producer.tail) - shm::load(where.header().head.value);
-    if (shm::load(where.header().durable.sleepers) <= sleepers_ &&
-        lag < where.geometry().ring_bytes / 8) {
-        where.waits().wait(mark.bell, rung, doze_slice);
-    }
-    shm::word(mark.sleeping).store(0);
+result<bool> keeper::checkpoint_by(shm::region& where, shm::participant& self, bool full,
+                                   std::string_view trigger) {
+    const auto await_durable = [&](std::uint64_t lsn) -> result<> {
+        while (shm::load(where.header().durable.lsn) < lsn) {
+            if (PERDURE_TRY(drain_once(where)) == 0) where.waits().pause();
+        }
+        return {};
+    };
+    const auto made =
+        checkpoints_->take_now(moment_of(where), self, {full, trigger, await_durable});
+    if (!made && checkpoints_->found()) found_ = checkpoints_->found();
+    return made;
 }
 
-/// Makes memory ready for the tables while nobody waits for durability, as much as may be taken
-/// while a round is written. False when there was nothing to do.
-bool keeper::get_ahead(shm::region& where, shm::page_reserve& reserve) const noexcept {
-    std::uint64_t made = 0;
-    while (made < ahead_bytes_max && shm::load(where.header().durable.sleepers) <= sleepers_) {
-        const std::uint64_t more = reserve.step();
-        if (more == 0) break;
-        made += more;
+result<bool> keeper::checkpoint(shm::region& where, bool full) {
+    PERDURE_ASSERT(checkpoints_ != nullptr);
+    const std::lock_guard mine(turn_);
+    auto self = shm::participant::join(where);
+    if (!self) return self.error();
+    PERDURE_TRY(take(where));
+    checkpoints_->begin(moment_of(where));
+    const auto made = checkpoint_by(where, *self, full, "request");
+    rest();
+    return made;
+}
+
+/// The keeper's rounds, until it is told to stop or something final happens.
+void keeper::keep_on(shm::region& where, const std::function<bool()>& stop, result<>& ended) {
+    std::uint64_t swept = 0;
+    shm::page_reserve reserve(where);
+    while (!stop()) {
+        const auto drained = drain_once(where);
+        if (!drained) {
+            ended = drained.error();
+            break;
+        }
+        const auto now = where.waits().now_ns();
+        if (now - swept > sweep_every_ns) {
+            shm::sweep(where);
+            swept = now;
+            ended = look_after(where);
+            if (!ended) break;
+        }
+        if (*drained == 0) {
+            if (!get_ahead(where, reserve)) idle(where);
+        } else if (woken_ == 0) {
+            get_ahead(where, reserve);
+            doze(where);
+        } else {
+            gather(where, *drained);
+        }
     }
-    return made != 0;
 }
 
 result<> keeper::run(shm::region& where, const std::function<bool()>& stop) {
@@ -324,30 +331,15 @@ result<> keeper::run(shm::region& where, const std::function<bool()>& stop) {
     auto& mark = where.header().keeper;
     shm::put(mark.pid, static_cast<std::uint32_t>(::getpid()));
     shm::step(mark.slot, self->owner());
-    std::uint64_t swept = 0;
-    shm::page_reserve reserve(where);
+    if (checkpoints_) checkpoints_->begin(moment_of(where));
     result<> ended;
-    while (!stop()) {
-        const auto drained = drain_once(where);
-        if (!drained) {
-            ended = drained.error();
-            break;
-        }
-        const auto now = where.waits().now_ns();
-        if (now - swept > sweep_every_ns) {
-            shm::sweep(where);
-            swept = now;
-        }
-        if (*drained == 0) {
-            if (!get_ahead(where, reserve)) idle(where);
-        } else if (woken_ == 0) {
-            get_ahead(where, reserve);
-            doze(where);
-        } else {
-            gather(where, *drained);
-        }
-    }
+    keep_on(where, stop, ended);
+    if (checkpoints_) checkpoints_->stop();
     if (ended) ended = drain_rest(where);  // What has been committed by now goes along.
+    if (ended && checkpoints_ && checkpoints_->policy().at_shutdown) {
+        // What refuses it refuses no commit: the journal has everything.
+        static_cast<void>(checkpoint_by(where, *self, false, "shutdown"));
+    }
     if (shm::load(mark.slot) == self->owner()) shm::step(mark.slot, 0);
     rest();
     return ended;

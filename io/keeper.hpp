@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <perdure/io/checkpointer.hpp>
 #include <perdure/io/journal.hpp>
 #include <perdure/io/lease.hpp>
 #include <perdure/shm/page_reserve.hpp>
@@ -25,10 +26,14 @@ namespace perdure::io {
 
 struct keeper_options {
     std::uint64_t segment_bytes = 64ULL << 20;
+    std::optional<checkpointer_options> checkpoints{};  ///< None: it takes none.
 };
 
 class keeper final : public shm::drain {
   public:
+    /// Several blocks a sync: a sync takes as long for eight megabytes as for one (perf/durable).
+    static constexpr std::uint64_t round_bytes_max = 8 * block_raw_bytes;
+
     keeper(file_system& files, std::string directory, keeper_options options);
     keeper(const keeper&) = delete;
     keeper& operator=(const keeper&) = delete;
@@ -53,6 +58,10 @@ class keeper final : public shm::drain {
     /// lease first. Errors: as take and drain_once, but for lease_held.
     result<> run(shm::region& where, const std::function<bool()>& stop);
 
+    /// Takes a checkpoint now, if anything has changed, where nobody else keeps the world. False:
+    /// nothing has. Errors: as take, drain_once and checkpoint_taker::take.
+    result<bool> checkpoint(shm::region& where, bool full);
+
     /// Where and why the journal was refused, after an error.
     [[nodiscard]] const std::optional<finding>& found() const noexcept { return found_; }
 
@@ -69,6 +78,11 @@ class keeper final : public shm::drain {
     void idle(shm::region& where) noexcept;
     void doze(shm::region& where) noexcept;
     bool get_ahead(shm::region& where, shm::page_reserve& reserve) const noexcept;
+    [[nodiscard]] checkpointer::moment moment_of(shm::region& where) noexcept;
+    result<bool> checkpoint_by(shm::region& where, shm::participant& self, bool full,
+                               std::string_view trigger);
+    result<> look_after(shm::region& where);
+    void keep_on(shm::region& where, const std::function<bool()>& stop, result<>& ended);
 
     std::mutex turn_;  // Of help(), which comes from any thread, and of run().
     file_system* files_;
@@ -77,6 +91,7 @@ class keeper final : public shm::drain {
     lease lease_;
     std::optional<manifest> manifest_;
     std::unique_ptr<journal_writer> writer_;
+    std::unique_ptr<checkpointer> checkpoints_;
     std::optional<finding> found_;
     std::vector<std::byte> wrapped_;
     std::uint64_t epoch_ = 0;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include <perdure/io/checkpoint_format.hpp>
 #include <perdure/io/digest.hpp>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/crc32c.hpp>
@@ -48,6 +49,16 @@ void name_segment(manifest_record& record, const segment_entry& entry) noexcept 
 std::string manifest_path(const std::string& directory) { return directory + "/MANIFEST"; }
 
 std::string journal_directory(const std::string& directory) { return directory + "/journal"; }
+
+std::string checkpoint_directory(const std::string& directory) {
+    return directory + "/checkpoints";
+}
+
+std::string checkpoint_path(const std::string& directory, std::uint64_t lsn) {
+    char name[32];
+    std::snprintf(name, sizeof name, "/%020llu.pcp", static_cast<unsigned long long>(lsn));
+    return checkpoint_directory(directory) + name;
+}
 
 std::string segment_path(const std::string& directory, std::uint64_t first_lsn) {
     char name[32];
@@ -151,8 +162,23 @@ bool manifest::apply(const manifest_record& record) {
         return true;
     }
     if (record.world != world_ || record.seq == 1) return false;
-    const bool is_open = !segments_.empty() && !segments_.back().sealed;
     switch (kind) {
+        case manifest_kind::segment_opened:
+        case manifest_kind::segment_sealed:
+        case manifest_kind::segment_retired:
+            return apply_segment(record, !segments_.empty() && !segments_.back().sealed);
+        case manifest_kind::incarnation:
+            if (record.incarnation != incarnation_ + 1) return false;
+            incarnation_ = record.incarnation;
+            return true;
+        case manifest_kind::checkpoint_published:
+        case manifest_kind::checkpoint_retired: return apply_checkpoint(record);
+        default: return false;
+    }
+}
+
+bool manifest::apply_segment(const manifest_record& record, bool is_open) {
+    switch (static_cast<manifest_kind>(record.kind)) {
         case manifest_kind::segment_opened: {
             if (is_open || record.incarnation != incarnation_) return false;
             if (!segments_.empty() && (segments_.back().last_lsn + 1 != record.first_lsn ||
@@ -189,13 +215,38 @@ bool manifest::apply(const manifest_record& record) {
             segments_.erase(segments_.begin());
             return true;
         }
-        case manifest_kind::incarnation: {
-            if (record.incarnation != incarnation_ + 1) return false;
-            incarnation_ = record.incarnation;
-            return true;
-        }
         default: return false;
     }
+}
+
+bool manifest::apply_checkpoint(const manifest_record& record) {
+    if (record.incarnation != incarnation_ || record.segment == uuid{}) return false;
+    const auto place = std::ranges::find(checkpoints_, record.segment, &checkpoint_entry::id);
+    if (static_cast<manifest_kind>(record.kind) == manifest_kind::checkpoint_retired) {
+        if (place == checkpoints_.end()) return false;
+        const bool is_needed = std::ranges::find(checkpoints_, record.segment,
+                                                 &checkpoint_entry::parent) != checkpoints_.end();
+        if (is_needed) return false;
+        checkpoints_.erase(place);
+        return true;
+    }
+    const checkpoint_entry entry{record.segment,  record.parent, record.first_lsn,
+                                 record.last_lsn, record.cut_ns, record.file_bytes,
+                                 record.hash};
+    const auto* parent = checkpoint(record.parent);
+    const bool is_full = record.generation == static_cast<std::uint64_t>(checkpoint_kind::full);
+    if (place != checkpoints_.end() || is_full != entry.is_full() || entry.lsn == 0 ||
+        entry.last_lsn < entry.lsn || entry.file_bytes == 0 ||
+        (!is_full && (parent == nullptr || parent->lsn >= entry.lsn))) {
+        return false;
+    }
+    checkpoints_.push_back(entry);
+    return true;
+}
+
+const checkpoint_entry* manifest::checkpoint(const uuid& id) const noexcept {
+    const auto place = std::ranges::find(checkpoints_, id, &checkpoint_entry::id);
+    return place == checkpoints_.end() ? nullptr : &*place;
 }
 
 manifest_record manifest::blank(manifest_kind kind) const noexcept {
@@ -245,6 +296,26 @@ result<> manifest::seal_segment(const segment_entry& entry) {
 
 result<> manifest::retire_segment(const uuid& id) {
     manifest_record record = blank(manifest_kind::segment_retired);
+    record.segment = id;
+    return append(record);
+}
+
+result<> manifest::publish_checkpoint(const checkpoint_entry& entry) {
+    const auto kind = entry.is_full() ? checkpoint_kind::full : checkpoint_kind::incremental;
+    manifest_record record = blank(manifest_kind::checkpoint_published);
+    record.segment = entry.id;
+    record.generation = static_cast<std::uint64_t>(kind);
+    record.first_lsn = entry.lsn;
+    record.last_lsn = entry.last_lsn;
+    record.hash = entry.link;
+    record.parent = entry.parent;
+    record.cut_ns = entry.cut_ns;
+    record.file_bytes = entry.file_bytes;
+    return append(record);
+}
+
+result<> manifest::retire_checkpoint(const uuid& id) {
+    manifest_record record = blank(manifest_kind::checkpoint_retired);
     record.segment = id;
     return append(record);
 }

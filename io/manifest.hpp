@@ -35,6 +35,19 @@ struct segment_entry {
     block_hash hash_last;
 };
 
+/// A checkpoint as the MANIFEST promises it.
+struct checkpoint_entry {
+    uuid id{};
+    uuid parent{};  ///< Zero: a full one.
+    std::uint64_t lsn = 0;
+    std::uint64_t last_lsn = 0;  ///< Replay has to reach it; see checkpoint_format.hpp, P4.
+    std::uint64_t cut_ns = 0;
+    std::uint64_t file_bytes = 0;
+    block_hash link{};
+
+    [[nodiscard]] bool is_full() const noexcept { return parent == uuid{}; }
+};
+
 class manifest {
   public:
     /// Writes the MANIFEST of a new world: under another name first, so that it is there in whole
@@ -50,6 +63,12 @@ class manifest {
     [[nodiscard]] std::uint64_t incarnation() const noexcept { return incarnation_; }
     /// Segments still needed, by rising first LSN; only the last may be unsealed.
     [[nodiscard]] const std::vector<segment_entry>& segments() const noexcept { return segments_; }
+    /// Checkpoints that were not retired, in the order in which they were published.
+    [[nodiscard]] const std::vector<checkpoint_entry>& checkpoints() const noexcept {
+        return checkpoints_;
+    }
+    /// nullptr: none of that identifier.
+    [[nodiscard]] const checkpoint_entry* checkpoint(const uuid& id) const noexcept;
     [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
 
     /// Requires: every earlier segment is sealed, and the file is there under its name.
@@ -59,6 +78,10 @@ class manifest {
     /// Requires: it is the oldest and sealed. Its file may be unlinked afterwards, not before.
     result<> retire_segment(const uuid& id);
     result<> raise_incarnation();
+    /// Requires: its file is there under its name, verified, and so is its parent.
+    result<> publish_checkpoint(const checkpoint_entry& entry);
+    /// Requires: no other has it as its parent. Its file may be unlinked afterwards, not before.
+    result<> retire_checkpoint(const uuid& id);
 
   private:
     manifest(std::string directory, file stream) noexcept
@@ -66,6 +89,8 @@ class manifest {
 
     [[nodiscard]] result<> load(std::optional<finding>& found);
     [[nodiscard]] bool apply(const manifest_record& record);
+    [[nodiscard]] bool apply_segment(const manifest_record& record, bool is_open);
+    [[nodiscard]] bool apply_checkpoint(const manifest_record& record);
     [[nodiscard]] manifest_record blank(manifest_kind kind) const noexcept;
     result<> append(manifest_record& record);
 
@@ -76,12 +101,17 @@ class manifest {
     std::uint64_t seq_ = 0;
     block_hash last_hash_{};
     std::vector<segment_entry> segments_;
+    std::vector<checkpoint_entry> checkpoints_;
 };
 
 /// WORLD/MANIFEST.
 [[nodiscard]] std::string manifest_path(const std::string& directory);
 /// WORLD/journal.
 [[nodiscard]] std::string journal_directory(const std::string& directory);
+/// WORLD/checkpoints.
+[[nodiscard]] std::string checkpoint_directory(const std::string& directory);
+/// WORLD/checkpoints/<LSN, 20 digits>.pcp.
+[[nodiscard]] std::string checkpoint_path(const std::string& directory, std::uint64_t lsn);
 /// WORLD/journal/<first LSN, 20 digits>.pj.
 [[nodiscard]] std::string segment_path(const std::string& directory, std::uint64_t first_lsn);
 

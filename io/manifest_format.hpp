@@ -9,6 +9,7 @@
 //                BLAKE2b-256 of the record before, zeros in the first.
 //             M4 a segment is opened here before its first block is written, and sealed here before
 //                the next one is opened.  M5 0 is no kind.
+//             M6 a checkpoint's parent is published before it and retired after it.
 // Format      docs/formats/manifest.md
 #pragma once
 
@@ -26,9 +27,12 @@ enum class manifest_kind : std::uint16_t {
     segment_sealed = 3,   ///< last_lsn, last_seq, hash = that of its last block.
     segment_retired = 4,  ///< No longer needed; its file may be gone.
     incarnation = 5,      ///< The world was recovered: receipts of older incarnations end here.
+    checkpoint_published = 16,  ///< A file of that name is there, whole and verified.
+    checkpoint_retired = 17,    ///< No longer needed; its file may be gone.
 };
 
-/// Numbers from 16 on are kept for checkpoints. Fields a kind does not name are zero.
+/// Fields a kind does not name are zero. Of a checkpoint `segment` is the identifier, `generation`
+/// its checkpoint_kind, `hash` its link.
 struct manifest_record {
     std::uint64_t magic;
     std::uint16_t format;
@@ -46,7 +50,10 @@ struct manifest_record {
     std::uint64_t last_seq;
     block_hash hash;
     block_hash previous_hash;
-    std::array<std::uint8_t, 328> reserved;
+    uuid parent;               ///< Of an incremental checkpoint.
+    std::uint64_t cut_ns;      ///< Wall clock at a checkpoint's cut.
+    std::uint64_t file_bytes;  ///< Length of a checkpoint's file.
+    std::array<std::uint8_t, 296> reserved;
     std::uint32_t reserved_back;
     std::uint32_t crc;  ///< CRC32C of the bytes before this field.
 };
@@ -62,6 +69,8 @@ static_assert(offsetof(manifest_record, first_seq) == 96);
 static_assert(offsetof(manifest_record, last_seq) == 104);
 static_assert(offsetof(manifest_record, hash) == 112);
 static_assert(offsetof(manifest_record, previous_hash) == 144);
+static_assert(offsetof(manifest_record, parent) == 176);
+static_assert(offsetof(manifest_record, cut_ns) == 192);
 static_assert(offsetof(manifest_record, crc) == 508);
 
 }  // namespace perdure::io

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <perdure/io/manifest.hpp>
 #include <perdure/io/opening.hpp>
-#include <perdure/io/rebuild.hpp>
+#include <perdure/io/recovery.hpp>
 #include <random>
 #include <thread>
 
@@ -215,18 +215,9 @@ class opener {
         if (fresh.group) share_directory(directory_, *fresh.group);
         const std::string target = choose_directory(directory_, options_, report_) + "/" + name_;
         const std::string nameless = target + ".new";
-        auto made = fresh_region(nameless, fresh);
+        std::unique_ptr<shm::region> made;
         try {
-            auto replayed = replay(files_, *promised, *made, report_, found);
-            if (!replayed && replayed.error() == errc::region_full) {
-                // A full world takes a little more when it is laid out anew, and must come back.
-                fresh.capacity_bytes += fresh.capacity_bytes / 4 + (16ULL << 20);
-                report_.remark = "region.capacity was too small to recover in and was exceeded";
-                made.reset();
-                made = fresh_region(nameless, fresh);
-                replayed = replay(files_, *promised, *made, report_, found);
-            }
-            if (!replayed) refuse(files_, directory_, replayed.error(), found);
+            made = recover_best(*promised, nameless, fresh);
             // Before the name (O3): a region of the old incarnation may not write from here on.
             const auto raised = promised->raise_incarnation();
             if (!raised) refuse(files_, directory_, raised.error(), {});
@@ -240,6 +231,80 @@ class opener {
         link_region(directory_, target);
         report_.rebuilt = true;
         return made;
+    }
+
+    /// From the best of what is there; from the next best where that is refused.
+    std::unique_ptr<shm::region> recover_best(manifest& promised, const std::string& path,
+                                              shm::region_options& fresh) {
+        std::vector<checkpoint_entry> rejected;  // The newest first.
+        std::optional<finding> first;
+        std::unique_ptr<shm::region> made;
+        errc reason = errc::missing;
+        for (const auto& plan : plans_for(promised, ~0ULL)) {
+            const auto attempt = [&] {
+                made.reset();
+                made = fresh_region(path, fresh);
+                return try_plan(promised, plan, *made);
+            };
+            auto done = attempt();
+            if (!done && done.error() == errc::region_full) {
+                // A full world takes a little more when it is laid out anew, and must come back.
+                fresh.capacity_bytes += fresh.capacity_bytes / 4 + (16ULL << 20);
+                report_.remark = "region.capacity was too small to recover in and was exceeded";
+                done = attempt();
+            }
+            if (done) {
+                set_checkpoints_aside(promised, rejected);
+                return made;
+            }
+            if (plan.newest != nullptr && is_damage(done.error())) rejected.push_back(*plan.newest);
+            if (done.error() == errc::no_memory) {
+                refuse(files_, directory_, done.error(), report_.found);
+            }
+            if (!first) first = report_.found, reason = done.error();
+        }
+        refuse(files_, directory_, reason, first);
+    }
+
+    static bool is_damage(errc reason) noexcept {
+        return reason == errc::damaged || reason == errc::missing || reason == errc::foreign ||
+               reason == errc::wrong_format;
+    }
+
+    /// Damaged checkpoints count no more, and are kept under another name for whoever wants to know
+    /// why. One that an accepted one still needs stays: then it was not it that was damaged.
+    void set_checkpoints_aside(manifest& promised, const std::vector<checkpoint_entry>& rejected) {
+        for (const auto& each : rejected) {
+            const bool is_needed =
+                std::ranges::find(promised.checkpoints(), each.id, &checkpoint_entry::parent) !=
+                promised.checkpoints().end();
+            if (is_needed || !promised.retire_checkpoint(each.id)) continue;
+            const auto path = checkpoint_path(directory_, each.lsn);
+            static_cast<void>(files_.rename(path, path + ".rejected"));
+        }
+    }
+
+    result<> try_plan(const manifest& promised, const recovery_plan& plan, shm::region& into) {
+        const std::string what = plan.newest == nullptr
+                                     ? "journal from LSN 1"
+                                     : "checkpoint of LSN " + std::to_string(plan.newest->lsn);
+        auto& found = report_.found;
+        found.reset();
+        auto done = recover(files_, promised, plan, into, report_);
+        for (const auto& ask : options_.validators) {
+            if (!done) break;
+            if (const auto problem = ask(into); !problem.empty()) {
+                found = finding{errc::damaged, what, 0, problem};
+                done = errc::damaged;
+            }
+        }
+        const auto why = [&] {
+            return found ? found->file + " at byte " + std::to_string(found->offset) + ": " +
+                               found->cause
+                         : std::string(name(done.error()));
+        };
+        report_.tried.push_back({what, done ? "accepted" : why()});
+        return done;
     }
 
     static std::unique_ptr<shm::region> fresh_region(const std::string& path,

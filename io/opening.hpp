@@ -2,12 +2,13 @@
 //
 // From a world's directory to its attached region: finds the one that lives, or rebuilds it.
 //
-// Promise     A region of this boot that is whole is attached. Else the journal is replayed into a
-//             new one, to the last block that verifies; a journal with less than the MANIFEST
-//             promises, or with damage before its end, is refused and left as it is.
+// Promise     A region of this boot that is whole is attached. Else a new one is made of the newest
+//             checkpoint that verifies and the journal behind it, to the last block that verifies,
+//             or of an older one and more of the journal; files with less than the MANIFEST
+//             promises are refused and left as they are.
 // Death       A rebuild that dies leaves a file without the region's name; the next one begins
 //             again.
-// Power loss  The only survivor is the journal, and it is enough.
+// Power loss  The only survivors are journal and checkpoints, and they are enough.
 // Threads     One; other processes may open the same world at the same time.
 // Invariants  O1 only the holder of the lease rebuilds.  O2 the region gets its name when it is
 //             whole.
@@ -32,6 +33,14 @@ struct opening_options {
     bool may_rebuild = true;
     shm::access mode = shm::access::read_write;
     shm::region_options region;  ///< World, boot and numbers are filled in here.
+    /// Asked of a rebuilt region before it is accepted: "" or what is wrong with it.
+    std::vector<std::function<std::string(shm::region&)>> validators;
+};
+
+/// What was tried to bring the state back, and what became of it.
+struct recovery_attempt {
+    std::string what;     ///< "checkpoint of LSN 42", "journal from LSN 1".
+    std::string verdict;  ///< "accepted", or why not.
 };
 
 struct opening_report {
@@ -40,7 +49,14 @@ struct opening_report {
     std::string remark;  ///< E.g. that /dev/shm was too small.
     std::string torn_tail;
     std::uint64_t last_lsn = 0;
-    std::uint64_t transactions = 0;
+    std::uint64_t transactions = 0;    ///< That were replayed.
+    std::uint64_t checkpoint_lsn = 0;  ///< Of the checkpoint that was loaded, 0 = none.
+    std::uint64_t rows = 0;            ///< Loaded from checkpoints.
+    std::vector<recovery_attempt> tried;
+    std::optional<finding> found;  ///< Where and why the last one tried was refused.
+    double load_ms = 0;
+    double replay_ms = 0;
+    double index_ms = 0;
     double milliseconds = 0;
 };
 

@@ -23,18 +23,6 @@ std::uint64_t words_in_use(const region& where) noexcept {
     return ((committed - g.pages_at) / page_bytes + 63) / 64;
 }
 
-/// Pages with rows that a checkpoint holds.
-std::uint64_t pages_with_rows(const region& where) noexcept {
-    std::uint64_t count = 0;
-    for (std::uint32_t table = schemas_table; table < table_count; ++table) {
-        const auto& d = where.descriptor(table);
-        const std::uint64_t rows_per_page = peek(d.rows_per_page);
-        if (rows_per_page == 0 || (peek(d.flags) & derived) != 0) continue;
-        count += peek(d.row_high) / rows_per_page + 1;
-    }
-    return count;
-}
-
 }  // namespace
 
 void barrier::mark(std::uint64_t& now, std::uint64_t page) noexcept {
@@ -192,27 +180,38 @@ void capture::forget() noexcept {
     }
 }
 
-void capture::abandon() noexcept {
-    auto& header = where_->header();
-    const auto state = state_in(*where_);
+void abandon_capture(region& where) noexcept {
+    auto& header = where.header();
+    const auto state = state_in(where);
     if (state.phase == capture_phase::aborted) {
         put(header.captures.aborts, peek(header.captures.aborts) + 1);
     }
     PERDURE_CRASH_POINT("capture.abandon");
     step(header.capture.state, pack({state.epoch, capture_phase::idle, false}));
-    const std::uint64_t words = words_in_use(*where_);
+    const std::uint64_t words = words_in_use(where);
     for (std::uint64_t i = 0; i < words; ++i) {
-        auto& old = where_->dirty_word(other(state.epoch), i * 64);
+        auto& old = where.dirty_word(other(state.epoch), i * 64);
         const std::uint64_t bits = load(old);
         if (bits == 0) continue;
         // First here, then not there: a death in between leaves a page in both.
         PERDURE_CRASH_POINT("capture.dirty_again");
         if (!planted(bug::dirty_forgotten)) {
-            word(where_->dirty_word(state.epoch % 2, i * 64)).fetch_or(bits);
+            word(where.dirty_word(state.epoch % 2, i * 64)).fetch_or(bits);
         }
         PERDURE_CRASH_POINT("capture.old_cleared");
         step(old, 0);
     }
+}
+
+std::uint64_t pages_with_rows(const region& where) noexcept {
+    std::uint64_t count = 0;
+    for (std::uint32_t table = schemas_table; table < table_count; ++table) {
+        const auto& d = where.descriptor(table);
+        const std::uint64_t rows_per_page = peek(d.rows_per_page);
+        if (rows_per_page == 0 || (peek(d.flags) & derived) != 0) continue;
+        count += peek(d.row_high) / rows_per_page + 1;
+    }
+    return count;
 }
 
 std::uint64_t dirty_pages(const region& where) noexcept {

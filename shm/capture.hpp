@@ -5,9 +5,9 @@
 // Promise     What copy() answers for a page is the page at the cut, whatever writers did since. A
 //             writer never waits for a copy: it makes one of the page it is about to store to, or,
 //             when the pool of shadow pages is used up, gives the capture up and goes on.
-// Death       A writer that dies in the barrier leaves at most a shadow page nobody refers to, and a
-//             dirty bit too many. A keeper that dies in a capture leaves it to the next one, whose
-//             first duty is abandon(): no page that was dirty is forgotten.
+// Death       A writer that dies in the barrier leaves at most a shadow page nobody refers to, and
+//             a dirty bit too many. A keeper that dies in a capture leaves it to the next one,
+//             whose first duty is abandon_capture(): no page that was dirty is forgotten.
 // Power loss  Nothing here survives it; checkpoints do (io/checkpoint.hpp).
 // Threads     barrier: the transaction's own thread. capture: whoever keeps the world, one at a
 //             time.
@@ -17,6 +17,7 @@
 // Format      capture_format.hpp. The protocol: docs/model/ckpt.pml
 #pragma once
 
+#include <perdure/shm/capture_state.hpp>
 #include <perdure/shm/participant.hpp>
 #include <perdure/shm/region.hpp>
 #include <span>
@@ -69,15 +70,15 @@ class capture {
     /// Requires: `self` belongs to whoever keeps the world, and holds nothing.
     capture(region& where, participant& self) noexcept : where_(&where), self_(&self) {}
 
-    /// Closes the gate, makes the cut, opens it. Requires: no capture is under way, abandon() has
-    /// been called since the region was taken over. Errors: stalled, garbled.
+    /// Closes the gate, makes the cut, opens it. Requires: no capture is under way, and
+    /// abandon_capture() came after the region was taken over. Errors: stalled, garbled.
     result<cut> begin(const cut_options& options) noexcept;
 
     /// True when the capture has to copy this page.
     [[nodiscard]] bool wants(std::uint64_t page) const noexcept;
 
     /// Copies the page as it was at the cut. Requires: pages ascend, and wants(page).
-    /// Errors: conflict when the pool ran out: give it up with abandon().
+    /// Errors: conflict when the pool ran out: give it up with abandon_capture().
     result<> copy(std::uint64_t page, std::span<std::byte> into) noexcept;
 
     /// Copies pages as they are now, at most slice_pages; the answer is the LSN that they show.
@@ -92,9 +93,6 @@ class capture {
     /// What was captured is safe elsewhere: these pages are clean. Requires: end().
     void forget() noexcept;
 
-    /// The captured pages are dirty again, whatever had become of the capture.
-    void abandon() noexcept;
-
   private:
     void prepare(const cut_options& options) noexcept;
 
@@ -103,6 +101,13 @@ class capture {
     cut cut_;
     bool whole_ = false;
 };
+
+/// Pages that the last capture wanted are dirty again, whatever had become of it: after a failure,
+/// and the first thing that a new keeper does. Requires: the caller keeps the world.
+void abandon_capture(region& where) noexcept;
+
+/// Pages with rows that a checkpoint holds, about.
+[[nodiscard]] std::uint64_t pages_with_rows(const region& where) noexcept;
 
 /// Pages stored to since the last capture, and those of one that is under way.
 [[nodiscard]] std::uint64_t dirty_pages(const region& where) noexcept;

@@ -18,6 +18,7 @@
 // Format      docs/formats/region.md#capture
 #pragma once
 
+#include <array>
 #include <perdure/shm/record_format.hpp>
 
 namespace perdure::shm {
@@ -36,22 +37,6 @@ struct capture_mark {
     std::array<std::uint64_t, 5> reserved;
 };
 static_assert(mapped<capture_mark> && sizeof(capture_mark) == 64);
-
-struct capture_state {
-    std::uint32_t epoch = 0;
-    capture_phase phase = capture_phase::idle;
-    bool whole = false;  ///< All pages are copied, not only those in the old bitmap.
-};
-
-constexpr std::uint64_t pack(const capture_state& state) noexcept {
-    return static_cast<std::uint64_t>(state.phase) | (state.whole ? 1ULL << 8 : 0) |
-           static_cast<std::uint64_t>(state.epoch) << 32;
-}
-
-constexpr capture_state state_of(std::uint64_t word) noexcept {
-    return {static_cast<std::uint32_t>(word >> 32), static_cast<capture_phase>(word & 0xff),
-            (word >> 8 & 1) != 0};
-}
 
 constexpr std::uint64_t capture_word(std::uint32_t epoch, std::uint32_t slot) noexcept {
     return slot | static_cast<std::uint64_t>(epoch) << 32;

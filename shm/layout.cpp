@@ -24,13 +24,7 @@ struct fold {
 
 #define FIELD(type, member) f.add(#type "." #member, offsetof(type, member), sizeof(type::member))
 
-consteval std::uint64_t sign() {
-    fold f;
-    f.add(region_format_version);
-    f.add(held_max);
-    f.add(stripe_count);
-    f.add(table_count);
-    f.add(extent_pages);
+consteval void sign_header(fold& f) {
     FIELD(region_header, magic);
     FIELD(region_header, geometry);
     FIELD(region_header, committed_bytes);
@@ -57,6 +51,16 @@ consteval std::uint64_t sign() {
     FIELD(region_geometry, dirty_at);
     FIELD(region_geometry, shadow_at);
     FIELD(region_geometry, slot_count);
+}
+
+consteval std::uint64_t sign() {
+    fold f;
+    f.add(region_format_version);
+    f.add(held_max);
+    f.add(stripe_count);
+    f.add(table_count);
+    f.add(extent_pages);
+    sign_header(f);
     FIELD(slot_control, life);
     FIELD(slot_control, active);
     FIELD(slot_control, claim);

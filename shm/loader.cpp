@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <perdure/shm/capture_state.hpp>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/crc32c.hpp>
 #include <perdure/shm/extent.hpp>

@@ -7,6 +7,7 @@
 #include <boost/interprocess/file_mapping.hpp>
 #include <cerrno>
 #include <cstring>
+#include <perdure/shm/capture_state.hpp>
 #include <perdure/shm/crc32c.hpp>
 #include <perdure/shm/extent.hpp>
 #include <perdure/shm/region.hpp>
@@ -16,6 +17,7 @@ namespace perdure::shm {
 namespace {
 
 constexpr std::uint64_t huge_page = 2ULL << 20;
+constexpr std::uint64_t bytes_room_min = 1ULL << 20;  // Of a region over bytes: what tables need.
 
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t step) noexcept {
     return (value + step - 1) / step * step;
@@ -40,7 +42,7 @@ void plan_capture(region_geometry& g, std::uint64_t shadow_bytes) noexcept {
 }
 
 /// Places every part; the answer has no checksum yet.
-region_geometry plan(const region_options& options) {
+region_geometry plan(const region_options& options, std::uint64_t room = commit_step) {
     const bool power = (options.ring_bytes & (options.ring_bytes - 1)) == 0;
     if (!power || options.ring_bytes < 64 * 1024 || options.slot_count == 0 ||
         options.slot_count > slot_count_max || options.undo_bytes < page_bytes ||
@@ -67,12 +69,12 @@ region_geometry plan(const region_options& options) {
     g.tables_at = g.ring_at + g.ring_bytes;
     g.pages_at = g.tables_at + table_count * sizeof(table_descriptor);
     g.capacity_bytes = round_up(options.capacity_bytes, page_bytes);
-    if (g.capacity_bytes < g.pages_at + commit_step) {
-        throw failure(errc::region_full,
-                      "region.capacity " + std::to_string(g.capacity_bytes) +
-                          " bytes is too small for ring, slots and stripes",
-                      "set region.capacity to at least " +
-                          std::to_string(g.pages_at + commit_step) + " bytes");
+    if (g.capacity_bytes < g.pages_at + room) {
+        throw failure(
+            errc::region_full,
+            "region.capacity " + std::to_string(g.capacity_bytes) +
+                " bytes is too small for ring, slots and stripes",
+            "set region.capacity to at least " + std::to_string(g.pages_at + room) + " bytes");
     }
     plan_capture(g, options.shadow_bytes);
     return g;
@@ -179,6 +181,15 @@ volatile std::uint8_t* life_page() {
     return alive;
 }
 
+/// What the file must be long enough for: captures keep something of every committed page.
+std::uint64_t file_end(const region_header& header) noexcept {
+    const auto& g = header.geometry;
+    const std::uint64_t committed = std::max(header.committed_bytes.value, g.pages_at);
+    const std::uint64_t words = (committed - g.pages_at) / page_bytes * sizeof(std::uint64_t);
+    const std::uint64_t shadows = header.capture.shadow_pages;
+    return shadows == 0 ? g.capture_at + words : g.shadow_at + shadows * page_bytes;
+}
+
 void check_header(const std::string& path, const region_header& header, std::uint64_t file_bytes) {
     const auto& g = header.geometry;
     if (load(header.magic) != region_magic) {
@@ -200,11 +211,12 @@ void check_header(const std::string& path, const region_header& header, std::uin
         refuse(errc::damaged, path, "the header's checksum does not match",
                "remove the file; the world recovers from its journal");
     }
-    if (header.committed_bytes.value > file_bytes ||
-        header.committed_bytes.value > g.capacity_bytes || g.pages_at > file_bytes) {
+    const std::uint64_t expected = file_end(header);
+    if (expected > file_bytes || header.committed_bytes.value > g.capacity_bytes ||
+        g.pages_at > header.committed_bytes.value) {
         refuse(errc::damaged, path,
-               "truncated: " + std::to_string(file_bytes) + " bytes, " +
-                   std::to_string(header.committed_bytes.value) + " expected",
+               "truncated: " + std::to_string(file_bytes) + " bytes, " + std::to_string(expected) +
+                   " expected",
                "remove the file; the world recovers from its journal");
     }
 }
@@ -233,7 +245,6 @@ void region::map(access mode, std::uint64_t bytes) {
 void region::adopt(std::byte* start) noexcept {
     start_ = start;
     geometry_ = header().geometry;
-    bitmap_bytes_ = (geometry_.capture_at - geometry_.dirty_at) / 2;
     stripes_ = at<std::uint64_t>(geometry_.stripes_at);
     if (park_ == nullptr) park_ = &system_park();
 }
@@ -322,7 +333,7 @@ region region::over(std::span<std::byte> bytes, const region_options& options) {
     if (sized.shadow_bytes == 0) sized.shadow_bytes = bytes.size() / 16 / page_bytes * page_bytes;
     const std::uint64_t behind = sized.shadow_bytes + bytes.size() / 500 + 4 * page_bytes;
     sized.capacity_bytes = (bytes.size() - behind) / page_bytes * page_bytes;
-    const region_geometry planned = plan(sized);
+    const region_geometry planned = plan(sized, bytes_room_min);
     PERDURE_ASSERT(mapped_end(planned) <= bytes.size());
     std::memset(bytes.data(), 0, planned.pages_at + page_bytes);
     std::memset(bytes.data() + planned.dirty_at, 0, planned.shadow_at - planned.dirty_at);

@@ -114,7 +114,8 @@ class region {
     /// The word of a dirty bitmap, 0 or 1, that holds the page's bit.
     [[nodiscard]] std::uint64_t& dirty_word(std::uint32_t bitmap,
                                             std::uint64_t page) const noexcept {
-        return at<std::uint64_t>(geometry_.dirty_at + bitmap * bitmap_bytes_)[page / 64];
+        const std::uint64_t bytes = (geometry_.capture_at - geometry_.dirty_at) / 2;
+        return at<std::uint64_t>(geometry_.dirty_at + bitmap * bytes)[page / 64];
     }
     [[nodiscard]] std::uint64_t& capture_of(std::uint64_t page) const noexcept {
         return at<std::uint64_t>(geometry_.capture_at)[page];
@@ -159,7 +160,6 @@ class region {
     std::byte* start_ = nullptr;
     std::uint64_t* stripes_ = nullptr;
     region_geometry geometry_{};
-    std::uint64_t bitmap_bytes_ = 0;
     park* park_ = nullptr;
     volatile std::uint8_t* alive_ = nullptr;
 };

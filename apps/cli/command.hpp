@@ -32,6 +32,12 @@ int serve(const world_choice& where);
 int status(const world_choice& where);
 int verify(const world_choice& where);
 
+struct checkpoint_order {
+    world_choice where;
+    bool full = false;
+};
+int checkpoint(const checkpoint_order& order);
+
 /// What the lines of a file mean; the same in every worker.
 struct line_rules {
     bool accounts = false;  ///< Lines open accounts; otherwise they move value.

@@ -29,6 +29,7 @@ struct command_line {
     import_order opened;  // Accounts.
     close_order closing;
     state_order document;
+    checkpoint_order saved;
     demo_order play;
     part_order part;
     std::function<int()> chosen;
@@ -45,6 +46,7 @@ struct command_line {
         add_reading(app, reading);
         add_import();
         add_state();
+        add_checkpoint();
         add_demo();
         add_parts();
     }
@@ -52,7 +54,7 @@ struct command_line {
     /// Of the command that was given.
     [[nodiscard]] const world_choice& chosen_world() const {
         for (const world_choice* each :
-             {&import.where, &opened.where, &closing.where, &document.where}) {
+             {&import.where, &opened.where, &closing.where, &document.where, &saved.where}) {
             if (!each->directory.empty()) return *each;
         }
         return where;
@@ -85,6 +87,16 @@ struct command_line {
                         "perdure verify ./bazaar --json");
         add_world(verified, where);
         choose(verified, chosen, [this] { return verify(where); });
+    }
+
+    void add_checkpoint() {
+        CLI::App* made =
+            add_command(app, "checkpoint",
+                        "Saves what has changed since the last checkpoint, beside all writers",
+                        "perdure checkpoint ./bazaar --full");
+        add_world(made, saved.where);
+        made->add_flag("--full", saved.full, "Everything, not only what has changed");
+        choose(made, chosen, [this] { return checkpoint(saved); });
     }
 
     void add_import() {

@@ -31,17 +31,41 @@ void tell_opening(io::log& log, const world& opened) {
     if (!how.recovered) {
         log.note("attached", {{"world", opened.directory()}, {"region", opened.region().path()}});
     } else {
-        log.note("recovered from the journal",
-                 {{"world", opened.directory()},
-                  {"because", how.reason},
-                  {"transactions", how.transactions},
-                  {"last_lsn", how.last_lsn},
-                  {"milliseconds", static_cast<std::uint64_t>(how.milliseconds)}});
+        log.note("recovered", {{"world", opened.directory()},
+                               {"because", how.reason},
+                               {"checkpoint_lsn", how.checkpoint_lsn},
+                               {"rows", how.rows},
+                               {"transactions", how.transactions},
+                               {"last_lsn", how.last_lsn},
+                               {"milliseconds", static_cast<std::uint64_t>(how.milliseconds)}});
+    }
+    for (const auto& each : how.tried) {
+        if (each.verdict == "accepted") continue;
+        log.warn("refused at recovery", {{"what", each.what}, {"why", each.verdict}});
     }
     if (!how.torn_tail.empty()) {
         log.warn("the journal ended in an unfinished write, which nobody was told is durable",
                  {{"found", how.torn_tail}});
     }
+}
+
+void tell_checkpoint(io::log& log, const io::checkpoint_news& news) {
+    const auto ms = [](std::uint64_t ns) { return ns / 1'000'000; };
+    if (!news.is_valid) {
+        log.warn("no checkpoint", {{"trigger", news.trigger}, {"why", news.cause}});
+        return;
+    }
+    const auto& made = news.report;
+    log.note("checkpoint", {{"lsn", made.entry.lsn},
+                            {"kind", made.entry.is_full() ? "full" : "incremental"},
+                            {"trigger", news.trigger},
+                            {"rows", made.rows},
+                            {"row_bytes", made.row_bytes},
+                            {"file_bytes", made.entry.file_bytes},
+                            {"gate_us", made.gate_ns / 1000},
+                            {"capture_ms", ms(made.capture_ns)},
+                            {"write_ms", ms(made.write_ns)},
+                            {"retired", news.retired.size()}});
 }
 
 }  // namespace
@@ -50,7 +74,11 @@ int serve(const world_choice& where) {
     const io::config config = read_config(where);
     io::log log(log_from(config, where.directory));
     catch_stop_signals();
-    world kept = world::open(where.directory, options_from(config));
+    world_options options = options_from(config);
+    options.checkpoint_taken = [&log](const io::checkpoint_news& news) {
+        tell_checkpoint(log, news);
+    };
+    world kept = world::open(where.directory, options);
     tell_opening(log, kept);
 
     const auto self = static_cast<std::uint32_t>(::getpid());

@@ -8,11 +8,27 @@
 #include <boost/json.hpp>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
+#include <perdure/io/digest.hpp>
 
 namespace perdure::apps {
 namespace {
 
 namespace json = boost::json;
+
+json::object checkpoint_json(const condition& now) {
+    const auto& mark = now.checkpoint;
+    return {{"lsn", mark.lsn == 0 ? json::value(nullptr) : json::value(mark.lsn)},
+            {"wall_ns", mark.wall_ns},
+            {"next_ns", mark.next_ns},
+            {"write_ms", static_cast<double>(mark.write_ns) / 1e6},
+            {"failed", mark.refused == 0 ? json::value(nullptr)
+                                         : json::value(name(static_cast<errc>(mark.refused)))},
+            {"dirty_bytes", now.dirty_bytes},
+            {"captures", now.captures.captures},
+            {"aborts", now.captures.aborts},
+            {"shadows_max", now.captures.shadows_max},
+            {"cut_us_max", static_cast<double>(now.captures.cut_ns_max) / 1e3}};
+}
 
 json::object as_json(const world& seen, const condition& now) {
     json::array sitting;
@@ -38,7 +54,38 @@ json::object as_json(const world& seen, const condition& now) {
             {"incarnation", now.incarnation},
             {"fault", now.fault == 0 ? json::value(nullptr)
                                      : json::value(name(static_cast<errc>(now.fault)))},
+            {"checkpoint", checkpoint_json(now)},
             {"participants", std::move(sitting)}};
+}
+
+/// "3 min 5 s ago", "in 2 min": a wall clock's time against now.
+std::string distance_to(std::uint64_t then_ns) {
+    const std::uint64_t now_ns = io::wall_clock_ns();
+    const bool is_past = then_ns <= now_ns;
+    const std::uint64_t seconds = (is_past ? now_ns - then_ns : then_ns - now_ns) / 1'000'000'000;
+    const std::string text = seconds < 120    ? fmt::format("{} s", seconds)
+                             : seconds < 7200 ? fmt::format("{} min", seconds / 60)
+                                              : fmt::format("{} h", seconds / 3600);
+    return is_past ? text + " ago" : "in " + text;
+}
+
+void print_checkpoint(const condition& now) {
+    const auto& mark = now.checkpoint;
+    print(
+        mark.lsn == 0
+            ? "checkpoint    none yet: a recovery replays the whole journal"
+            : fmt::format("checkpoint    LSN {}, {}, took {:.0f} ms; {} commits since, {} of pages",
+                          grouped(mark.lsn), distance_to(mark.wall_ns),
+                          static_cast<double>(mark.write_ns) / 1e6,
+                          grouped(now.last_lsn - std::min(now.last_lsn, mark.lsn)),
+                          rounded_bytes(now.dirty_bytes)));
+    if (mark.next_ns != 0 && now.keeper_pid != 0) {
+        print("next          " + distance_to(mark.next_ns) + ", if anything has changed");
+    }
+    if (mark.refused != 0) {
+        const auto cause = static_cast<errc>(mark.refused);
+        print(fmt::format("              the last one FAILED: {}. {}", name(cause), remedy(cause)));
+    }
 }
 
 void print_readable(const world& seen, const condition& now) {
@@ -56,6 +103,7 @@ void print_readable(const world& seen, const condition& now) {
         const auto cause = static_cast<errc>(now.fault);
         print(fmt::format("durability    LOST: {}. {}", name(cause), remedy(cause)));
     }
+    print_checkpoint(now);
     print(fmt::format("repairs       {}, of them {} rolled a transaction back", now.repairs,
                       now.repairs_undone));
     print(fmt::format("incarnation   {}", now.incarnation));

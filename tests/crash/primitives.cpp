@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <perdure/tests/crash/capture_primitives.hpp>
 #include <perdure/tests/crash/primitives.hpp>
 #include <perdure/tests/crash/scenery.hpp>
 #include <perdure/tests/crash/tree_primitives.hpp>
@@ -361,7 +362,7 @@ void actor::leave() {
 std::span<const primitive> primitives() {
     static const auto joined = [] {
         std::vector<primitive> made(std::begin(all), std::end(all));
-        for (const auto part : {tree_primitives()}) {
+        for (const auto part : {tree_primitives(), capture_primitives()}) {
             made.insert(made.end(), part.begin(), part.end());
         }
         return made;

@@ -32,6 +32,8 @@ struct primitive {
     bool joins = false;
     /// Between its claim and its validation the rig changes the version of this account's stripe.
     std::optional<std::uint64_t> intruded{};
+    /// Finishes a capture: what was dirty need not be so any more.
+    bool captures = false;
 };
 
 std::span<const primitive> primitives();

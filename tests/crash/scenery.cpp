@@ -208,6 +208,7 @@ void leave_dead_transfer(session& first, const bank& in) {
             tx.edit<account_row>(in.accounts, row).value()->balance += 100;
             // As if it had died in the middle of its stores.
             const auto at = locate(mine, in.accounts, row);
+            barrier(mine).before_store(at);
             mine.at<account_row>(at)->balance += 100;
         }
         ::kill(::getpid(), SIGKILL);

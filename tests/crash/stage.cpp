@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <perdure/tests/crash/capture_judge.hpp>
 #include <perdure/tests/crash/stage.hpp>
 #include <stdexcept>
 
@@ -12,10 +13,11 @@ using namespace perdure::shm;
 
 namespace {
 
-constexpr std::uint64_t room_to_grow = 140;  // Pages a primitive takes at most.
+// All of a region, shadow pages included, and little enough to be copied often.
+constexpr std::uint64_t stage_bytes = 5U << 20;
 
 region fresh(shared_bytes& memory) {
-    auto bytes = memory.span().first(crash_options().capacity_bytes);
+    auto bytes = memory.span().first(stage_bytes);
     std::memset(bytes.data(), 0, bytes.size());
     return region::over(bytes, crash_options());
 }
@@ -28,8 +30,6 @@ stage::stage(shared_bytes& memory, const primitive& what, unsigned round)
       round_(round),
       where_(fresh(memory)),
       in_(make_ready(where_, what, round)),
-      used_(std::min(where_.page_at(where_.header().page_next.value + room_to_grow),
-                     where_.geometry().capacity_bytes)),
       position_(where_.header().producer.tail),
       image_(image_of(where_)),
       first_(take()) {
@@ -43,14 +43,12 @@ stage::stage(shared_bytes& memory, const primitive& what, unsigned round)
     begin_again();
 }
 
-std::span<std::byte> stage::bytes() const noexcept {
-    return memory_->span().first(crash_options().capacity_bytes);
-}
+std::span<std::byte> stage::bytes() const noexcept { return memory_->span().first(stage_bytes); }
 
-stage::picture stage::take() const { return {where_.start(), where_.start() + used_}; }
+stage::picture stage::take() const { return {where_.start(), where_.start() + stage_bytes}; }
 
 void stage::put_back(const picture& from) {
-    for (std::uint64_t at = 0; at < used_; at += page_bytes) {
+    for (std::uint64_t at = 0; at < stage_bytes; at += page_bytes) {
         if (std::memcmp(where_.start() + at, from.data() + at, page_bytes) != 0) {
             std::memcpy(where_.start() + at, from.data() + at, page_bytes);
         }
@@ -108,6 +106,7 @@ std::string stage::judge(bool goes_on) {
     if (const auto faults = audit(where_); !faults.empty()) return faults.front();
     row_image image;
     if (auto fault = compare_with_journal(image); !fault.empty()) return fault;
+    if (auto fault = judge_capture(where_, first_, what_->captures); !fault.empty()) return fault;
     if (what_->whole && !ends_.contains(digest_of(where_))) {
         return "the state is neither the one before nor the one after";
     }

@@ -43,7 +43,6 @@ class stage {
     unsigned round_;
     shm::region where_;
     bank in_;
-    std::uint64_t used_;      ///< Bytes of the region that anybody may have stored into.
     std::uint64_t position_;  ///< Of the tail at the beginning.
     row_image image_;
     std::set<std::uint64_t> ends_;

@@ -16,9 +16,10 @@ struct kept_bank {
     bank in = make_bank(self);
     simulated_disk disk;
     io::file_system files{disk};
-    io::keeper keeper{files, "world", io::keeper_options{64ULL << 10}};
+    io::keeper keeper;
 
-    explicit kept_bank(std::uint64_t accounts = 16) {
+    explicit kept_bank(std::uint64_t accounts = 16, io::keeper_options how = {64ULL << 10})
+        : keeper(files, "world", std::move(how)) {
         open_accounts(self, in, 0, accounts);
         if (!io::manifest::create(files, "world", small_options().world)) {
             throw std::runtime_error("no MANIFEST");

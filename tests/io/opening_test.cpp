@@ -146,4 +146,83 @@ BOOST_AUTO_TEST_CASE(two_directories_never_share_a_regions_name) {
                io::region_name(first.directory() + "/.", world));
 }
 
+/// Two checkpoints, and a payment behind each.
+struct saved_scene : settled_scene {
+    std::vector<std::uint64_t> lsns;
+
+    saved_scene() {
+        auto in = open();
+        auto by = in.join();
+        for (int turn = 0; turn < 2; ++turn) {
+            BOOST_TEST_REQUIRE(in.checkpoint(true));
+            lsns.push_back(in.status().checkpoint.lsn);
+            const auto paid = pay(in, by, 0, 1, 5).value();
+            BOOST_TEST_REQUIRE(in.wait(by, paid, durability::durable).has_value());
+        }
+        hash = in.verify(by).image_hash;
+    }
+    void damage(std::uint64_t lsn) const {
+        std::fstream file(io::checkpoint_path(directory(), lsn),
+                          std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(200);
+        file << "damage";
+    }
+};
+
+BOOST_FIXTURE_TEST_CASE(a_world_comes_back_from_its_newest_checkpoint, saved_scene) {
+    delete_region();
+    auto in = open();
+    auto by = in.join();
+    BOOST_TEST(in.opened().checkpoint_lsn == lsns[1]);
+    BOOST_TEST(in.opened().transactions == 1U);
+    BOOST_TEST(in.verify(by).image_hash == hash);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_damaged_checkpoint_is_named_and_set_aside, saved_scene) {
+    damage(lsns[1]);
+    delete_region();
+    {
+        auto in = open();
+        auto by = in.join();
+        BOOST_TEST(in.opened().checkpoint_lsn == lsns[0]);
+        BOOST_TEST_REQUIRE(in.opened().tried.size() == 2U);
+        const auto path = io::checkpoint_path(directory(), lsns[1]);
+        BOOST_TEST(in.opened().tried[0].verdict.starts_with(path));
+        BOOST_TEST(in.opened().tried[1].verdict == "accepted");
+        BOOST_TEST(in.verify(by).image_hash == hash);
+        BOOST_TEST(!fs::exists(path));
+        BOOST_TEST(fs::exists(path + ".rejected"));
+        BOOST_TEST(in.checkpoint(false));  // The one that counts now is older than the last commit.
+    }
+    delete_region();
+    auto in = open();
+    auto by = in.join();
+    BOOST_TEST(in.opened().tried.size() == 1U);
+    BOOST_TEST(in.verify(by).image_hash == hash);
+}
+
+BOOST_FIXTURE_TEST_CASE(with_all_checkpoints_damaged_the_journal_serves, saved_scene) {
+    for (const auto lsn : lsns) damage(lsn);
+    delete_region();
+    auto in = open();
+    auto by = in.join();
+    BOOST_TEST(in.opened().checkpoint_lsn == 0U);
+    BOOST_TEST(in.opened().tried.size() == 3U);
+    BOOST_TEST(in.verify(by).image_hash == hash);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_validator_can_refuse_what_a_checkpoint_leads_to, saved_scene) {
+    delete_region();
+    auto how = options();
+    int asked = 0;
+    how.validators.emplace_back(
+        [&](shm::region&) { return ++asked == 1 ? "the game says no" : ""; });
+    auto in = world::open(directory(), how);
+    BOOST_TEST(in.opened().checkpoint_lsn == lsns[0]);
+    BOOST_TEST(in.opened().tried[0].verdict.ends_with("the game says no"));
+    how.validators.back() = [](shm::region&) { return "never"; };
+    delete_region();
+    BOOST_CHECK_THROW(world::open(directory(), how), failure);
+}
+
 }  // namespace

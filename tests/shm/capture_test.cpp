@@ -29,7 +29,7 @@ struct captured_bank : open_bank {
         : open_bank(accounts, options) {
         BOOST_REQUIRE(drain_ring(where, keeper.journal) == "");
         keeper.journal.clear();
-        by.abandon();
+        abandon_capture(where);
     }
 
     row_image rows() {
@@ -99,8 +99,8 @@ BOOST_FIXTURE_TEST_CASE(what_was_dirty_stays_dirty_when_a_capture_fails, capture
     pay(1, 2);
     BOOST_TEST_REQUIRE(by.begin({}).has_value());
     pay(1999, 1998);
-    capture successor(where, keeping);  // Whoever takes the world over.
-    successor.abandon();
+    abandon_capture(where);  // By whoever takes the world over.
+    capture successor(where, keeping);
     BOOST_TEST(is_dirty(page_of(1)));
     BOOST_TEST(is_dirty(page_of(1999)));
     const auto next = successor.begin({}).value();
@@ -163,7 +163,7 @@ BOOST_FIXTURE_TEST_CASE(a_writer_gives_up_the_capture_and_not_its_store, poor_ba
     pay(0, 1999);
     row_image seen;
     BOOST_CHECK(copy_all(where, by, at, seen).error() == errc::conflict);
-    by.abandon();
+    abandon_capture(where);
     BOOST_TEST(where.header().captures.aborts == 1U);
     BOOST_TEST(is_dirty(page_of(0)));
     BOOST_TEST(is_dirty(page_of(1999)));
@@ -253,7 +253,7 @@ std::string captures_beside_writers(unsigned seed, int rounds) {
         auto image = chain;
         const auto copied = copy_all(bank.where, bank.by, at, image);
         if (!copied) {
-            bank.by.abandon();
+            abandon_capture(bank.where);
             if (whole) --round;
             continue;
         }

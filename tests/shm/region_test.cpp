@@ -106,7 +106,10 @@ BOOST_AUTO_TEST_CASE(parts_lie_in_order_on_whole_pages) {
     struct stat facts {};
     BOOST_REQUIRE(::stat(in.file().c_str(), &facts) == 0);
     BOOST_TEST((facts.st_mode & 07777) == 0600U);
-    BOOST_TEST(static_cast<std::uint64_t>(facts.st_size) == made.header().committed_bytes.value);
+    BOOST_TEST(static_cast<std::uint64_t>(facts.st_size) > made.header().committed_bytes.value);
+    BOOST_TEST(g.dirty_at == g.capacity_bytes);
+    BOOST_TEST(g.dirty_at < g.capture_at);
+    BOOST_TEST(g.capture_at < g.shadow_at);
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_exists_is_not_created_again) {
@@ -222,6 +225,8 @@ BOOST_AUTO_TEST_CASE(who_attaches_alone_finds_locks_that_nobody_holds) {
         const int file = ::open((in.folder + "/copy").c_str(), O_RDWR | O_CREAT, 0600);
         const auto bytes = made.header().committed_bytes.value;
         BOOST_REQUIRE(::write(file, made.start(), bytes) == static_cast<ssize_t>(bytes));
+        const auto end = static_cast<off_t>(made.geometry().shadow_at);
+        BOOST_REQUIRE(::posix_fallocate(file, 0, end) == 0);  // Nothing was captured: zeros.
         ::close(file);
     }
     auto copy = region::attach(in.folder + "/copy", ours, shm::access::read_write);

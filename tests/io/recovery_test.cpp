@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Claims of io/rebuild.hpp: the region is the replay of the journal's longest sound prefix; a torn
+// Claims of io/recovery.hpp: the region is the replay of the journal's longest sound prefix; a torn
 // tail is named; records that do not fit what came before are refused with their number.
-#define BOOST_TEST_MODULE io_rebuild
+#define BOOST_TEST_MODULE io_recovery
 #include <boost/test/unit_test.hpp>
-#include <perdure/io/rebuild.hpp>
+#include <perdure/io/recovery.hpp>
 #include <perdure/tests/io/kept_bank.hpp>
 #include <perdure/tests/print_errc.hpp>
 
@@ -25,7 +25,8 @@ struct rebuilt {
         io::file_system files(disk);
         const auto promised =
             io::manifest::open(files, "world", io::open_mode::read, found).value();
-        answer = io::replay(files, promised, where, report, found);
+        answer = io::recover(files, promised, {}, where, report);
+        found = report.found;
     }
 };
 

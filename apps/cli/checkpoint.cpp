@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A checkpoint on request: by the world's keeper, or by this process where there is none.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <perdure/apps/cli/command.hpp>
+#include <perdure/apps/cli/configuration.hpp>
+#include <perdure/apps/cli/console.hpp>
+
+namespace perdure::apps {
+
+int checkpoint(const checkpoint_order& order) {
+    io::checkpoint_news news;
+    auto options = options_from(read_config(order.where));
+    options.checkpoint_taken = [&](const io::checkpoint_news& each) { news = each; };
+    world saved = world::open(order.where.directory, options);
+    const bool made = saved.checkpoint(order.full);
+    const auto now = saved.status().checkpoint;
+    const bool here = news.is_valid;  // Else the keeper has taken it, and knows the rest.
+    const auto& report = news.report;
+    if (order.where.json) {
+        boost::json::object out{{"world", saved.directory()},
+                                {"made", made},
+                                {"lsn", now.lsn},
+                                {"milliseconds", static_cast<double>(now.write_ns) / 1e6}};
+        if (here) {
+            out["kind"] = report.entry.is_full() ? "full" : "incremental";
+            out["rows"] = report.rows;
+            out["row_bytes"] = report.row_bytes;
+            out["file_bytes"] = report.entry.file_bytes;
+            out["file"] = io::checkpoint_path(saved.directory(), now.lsn);
+        }
+        print(out);
+        return exit_done;
+    }
+    if (!made) {
+        print(fmt::format("nothing has changed since the checkpoint of LSN {}", grouped(now.lsn)));
+        return exit_done;
+    }
+    print(fmt::format("checkpoint    LSN {}, in {:.1f} ms, {}", grouped(now.lsn),
+                      static_cast<double>(now.write_ns) / 1e6,
+                      here ? "by this process: nobody keeps the world" : "by its keeper"));
+    if (here) {
+        print(fmt::format("holds         {}: {} rows, {}",
+                          report.entry.is_full() ? "everything" : "what has changed",
+                          grouped(report.rows), rounded_bytes(report.row_bytes)));
+        print(fmt::format("file          {}, {}", io::checkpoint_path(saved.directory(), now.lsn),
+                          rounded_bytes(report.entry.file_bytes)));
+    }
+    return exit_done;
+}
+
+}  // namespace perdure::apps

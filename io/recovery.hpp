@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Checkpoints and journal into a region that nobody else can see.
+//
+// Promise     The region is the chain of checkpoints with the longest prefix of the journal behind
+//             it that verifies, or with a prefix that was asked for; what lies behind is named.
+//             Damage before the end is refused, never skipped.
+// Threads     One calls; rows and indexes are loaded by as many as there are cores.
+#pragma once
+
+#include <perdure/io/manifest.hpp>
+#include <perdure/io/opening.hpp>
+
+namespace perdure::io {
+
+/// What a recovery begins with, and where it ends.
+struct recovery_plan {
+    const checkpoint_entry* newest = nullptr;  ///< Of the chain; nullptr: the journal from LSN 1.
+    std::uint64_t lsn_max = ~0ULL;             ///< The last record to be replayed.
+};
+
+/// What could be begun with, the best first: every chain that was not retired and ends at lsn_max
+/// or before it, then the journal alone where it begins with LSN 1.
+std::vector<recovery_plan> plans_for(const manifest& promised, std::uint64_t lsn_max);
+
+/// Fills the region and `report`. Errors: damaged, missing, foreign, region_full, no_memory,
+/// io_error; the report's `found` says where.
+result<> recover(file_system& files, const manifest& promised, const recovery_plan& plan,
+                 shm::region& into, opening_report& report);
+
+}  // namespace perdure::io
