@@ -151,6 +151,22 @@ world world::open(const std::string& directory, const world_options& options) {
     return world(std::move(made));
 }
 
+world world::recall(const std::string& directory, const world_options& options,
+                    const io::past_point& point) {
+    auto made = std::make_unique<parts>(directory, options.calls);
+    io::past history(made->calls, directory);
+    auto how = opening_for(options);
+    how.region.ring_bytes = 64 << 10;
+    io::opening_report report;
+    made->region = history.at(history.lsn_of(point), how, report);
+    made->keeper = std::make_unique<io::keeper>(made->files, directory, io::keeper_options{});
+    auto found = find_tables(*made->region);
+    if (!found) refuse(directory, "the economy's tables were not all there", found.error());
+    made->tables.emplace(std::move(*found));
+    made->how.last_lsn = report.last_lsn;
+    return world(std::move(made));
+}
+
 world::world(std::unique_ptr<parts> made) noexcept : parts_(std::move(made)) {}
 world::world(world&&) noexcept = default;
 world& world::operator=(world&&) noexcept = default;

@@ -20,7 +20,7 @@
 #include <perdure/core/projection.hpp>
 #include <perdure/io/checkpointer.hpp>
 #include <perdure/io/file.hpp>
-#include <perdure/io/opening.hpp>
+#include <perdure/io/past.hpp>
 #include <perdure/io/subscription.hpp>
 #include <string>
 #include <vector>
@@ -63,7 +63,7 @@ struct world_options {
     std::function<void(const io::checkpoint_news&)> checkpoint_taken;
     /// Asked of a recovered region before it is accepted, besides what the world asks itself: ""
     /// or what is wrong with it.
-    std::vector<std::function<std::string(shm::region&)>> validators;
+    std::vector<io::region_validator> validators;
 };
 
 /// What a configuration says of a world. Throws failure: bad_setting.
@@ -132,6 +132,10 @@ class world {
     /// Throws failure: bad_setting, missing, damaged, foreign, wrong_format, no_memory, io_error.
     static world open(const std::string& directory);
     static world open(const std::string& directory, const world_options& options);
+    /// The world as it was, in memory of its own: for looking; what is written there is lost.
+    /// Throws failure: also not_found, history_gone.
+    static world recall(const std::string& directory, const world_options& options,
+                        const io::past_point& point);
 
     world(const world&) = delete;
     world& operator=(const world&) = delete;

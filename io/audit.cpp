@@ -251,6 +251,8 @@ std::vector<std::string> check_journal(file_system& files, const std::string& di
     std::uint64_t last = 0;
     const auto walk = [&]() -> result<> {
         const auto promised = PERDURE_TRY(manifest::open(files, directory, open_mode::read, found));
+        // A restored world begins behind its checkpoint.
+        if (!promised.checkpoints().empty()) last = promised.checkpoints().back().last_lsn;
         auto reader = PERDURE_TRY(journal_reader::open(files, promised, 1, found));
         while (PERDURE_TRY(reader.next(found))) {
             PERDURE_TRY(reader.records(found));

@@ -38,7 +38,6 @@ std::vector<block_hash> leaves_of(const checkpoint_header& header,
 std::string_view why_broken(const checkpoint_header& header) noexcept {
     if (header.magic != checkpoint_magic) return "it does not begin with PDCHKPNT";
     if (header.crc != checksum(header)) return "the checksum of the header is wrong";
-    if (header.format != checkpoint_format_version) return "another format version";
     if (header.header_bytes != sizeof header) return "another header length";
     const bool is_full = header.parent == uuid{};
     const auto kind = is_full ? checkpoint_kind::full : checkpoint_kind::incremental;
@@ -53,12 +52,12 @@ std::string_view why_broken(const checkpoint_footer& footer, const checkpoint_he
                             std::uint64_t file_bytes) noexcept {
     if (footer.magic != footer_magic) return "it does not end with a footer";
     if (footer.crc != checksum(footer)) return "the checksum of the footer is wrong";
-    if (footer.format != checkpoint_format_version) return "another format version";
     const bool fits =
         footer.sections > 0 && footer.sections <= sections_max &&
         footer.index_at + footer.sections * sizeof(index_entry) + sizeof footer == file_bytes;
     if (footer.footer_bytes != sizeof footer || footer.id != header.id || !fits ||
-        footer.last_lsn < header.lsn || footer.reserved != 0 || !is_zero(footer.reserved_back)) {
+        footer.format != checkpoint_format_version || footer.last_lsn < header.lsn ||
+        footer.reserved != 0 || !is_zero(footer.reserved_back)) {
         return "impossible values in the footer";
     }
     return {};
@@ -201,6 +200,9 @@ result<> checkpoint_reader::load(std::optional<finding>& found) {
         return refuse(found, errc::damaged, at, "the file ends here");
     };
     PERDURE_TRY(read_at(std::as_writable_bytes(std::span(&header_, 1)), 0));
+    if (header_.magic == checkpoint_magic && header_.format != checkpoint_format_version) {
+        return refuse(found, errc::wrong_format, 0, "the file has another format version");
+    }
     if (const auto cause = why_broken(header_); !cause.empty()) {
         const bool ours = header_.magic == checkpoint_magic;
         return refuse(found, ours ? errc::damaged : errc::foreign, 0, std::string(cause));
@@ -218,12 +220,14 @@ result<> checkpoint_reader::load(std::optional<finding>& found) {
     if (root_of(leaves_of(header_, index_)) != footer_.root) {
         return refuse(found, errc::damaged, footer_.index_at, "the root of the hash tree is wrong");
     }
-    std::uint64_t end = sizeof header_;
+    // Each section ends where the next one begins: read() looks at its length.
+    std::uint64_t least = sizeof header_;
     for (const auto& each : index_) {
-        if (each.at != end && each.at < end + sizeof(section_header)) {
+        const bool is_first = &each == index_.data();
+        if (each.at < least || (is_first && each.at != least)) {
             return refuse(found, errc::damaged, footer_.index_at, "the index does not ascend");
         }
-        end = each.at;
+        least = each.at + sizeof(section_header);
     }
     return {};
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cstdio>
 
 #include <algorithm>
 #include <cerrno>
@@ -79,6 +80,10 @@ int kernel_calls::rename(const char* from, const char* to) noexcept {
     return or_errno(::rename(from, to));
 }
 
+int kernel_calls::exchange(const char* one, const char* other) noexcept {
+    return or_errno(::renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE));
+}
+
 int kernel_calls::unlink(const char* path) noexcept { return or_errno(::unlink(path)); }
 
 int kernel_calls::make_directory(const char* path, unsigned mode) noexcept {
@@ -149,6 +154,12 @@ result<file> file_system::open(const std::string& path, open_mode mode) {
 result<> file_system::rename(const std::string& from, const std::string& to) {
     const int answer = calls_.rename(from.c_str(), to.c_str());
     if (answer < 0) return refuse("rename", from + " -> " + to, -answer);
+    return {};
+}
+
+result<> file_system::exchange(const std::string& one, const std::string& other) {
+    const int answer = calls_.exchange(one.c_str(), other.c_str());
+    if (answer < 0) return refuse("exchange", one + " <-> " + other, -answer);
     return {};
 }
 

@@ -43,6 +43,8 @@ class kernel_calls {
     virtual int truncate(int descriptor, std::uint64_t bytes) noexcept;
     virtual std::int64_t size(int descriptor) noexcept;
     virtual int rename(const char* from, const char* to) noexcept;
+    /// Both exist afterwards, each under the other's name.
+    virtual int exchange(const char* one, const char* other) noexcept;
     virtual int unlink(const char* path) noexcept;
     virtual int make_directory(const char* path, unsigned mode) noexcept;
     virtual int sync_directory(const char* path) noexcept;
@@ -81,6 +83,8 @@ class file_system {
     /// Answers not_found, exists, disk_full, io_error.
     [[nodiscard]] result<file> open(const std::string& path, open_mode mode);
     result<> rename(const std::string& from, const std::string& to);
+    /// Atomically. Answers not_found, io_error.
+    result<> exchange(const std::string& one, const std::string& other);
     /// Answers not_found if there is no such file.
     result<> unlink(const std::string& path);
     /// An existing directory is a success.

@@ -237,7 +237,8 @@ bool manifest::apply_checkpoint(const manifest_record& record) {
     const bool is_full = record.generation == static_cast<std::uint64_t>(checkpoint_kind::full);
     if (place != checkpoints_.end() || is_full != entry.is_full() || entry.lsn == 0 ||
         entry.last_lsn < entry.lsn || entry.file_bytes == 0 ||
-        (!is_full && (parent == nullptr || parent->lsn >= entry.lsn))) {
+        std::ranges::find(checkpoints_, entry.lsn, &checkpoint_entry::lsn) != checkpoints_.end() ||
+        (!is_full && (parent == nullptr || parent->last_lsn > entry.lsn))) {
         return false;
     }
     checkpoints_.push_back(entry);

@@ -217,7 +217,7 @@ class opener {
         const std::string nameless = target + ".new";
         std::unique_ptr<shm::region> made;
         try {
-            made = recover_best(*promised, nameless, fresh);
+            made = recover(*promised, nameless, fresh);
             // Before the name (O3): a region of the old incarnation may not write from here on.
             const auto raised = promised->raise_incarnation();
             if (!raised) refuse(files_, directory_, raised.error(), {});
@@ -233,42 +233,22 @@ class opener {
         return made;
     }
 
-    /// From the best of what is there; from the next best where that is refused.
-    std::unique_ptr<shm::region> recover_best(manifest& promised, const std::string& path,
-                                              shm::region_options& fresh) {
-        std::vector<checkpoint_entry> rejected;  // The newest first.
-        std::optional<finding> first;
-        std::unique_ptr<shm::region> made;
-        errc reason = errc::missing;
-        for (const auto& plan : plans_for(promised, ~0ULL)) {
-            const auto attempt = [&] {
-                made.reset();
-                made = fresh_region(path, fresh);
-                return try_plan(promised, plan, *made);
-            };
-            auto done = attempt();
-            if (!done && done.error() == errc::region_full) {
+    std::unique_ptr<shm::region> recover(manifest& promised, const std::string& path,
+                                         shm::region_options& fresh) {
+        recovery_order order;
+        order.validators = options_.validators;
+        order.fresh = [&](bool more) {
+            if (more) {
                 // A full world takes a little more when it is laid out anew, and must come back.
                 fresh.capacity_bytes += fresh.capacity_bytes / 4 + (16ULL << 20);
                 report_.remark = "region.capacity was too small to recover in and was exceeded";
-                done = attempt();
             }
-            if (done) {
-                set_checkpoints_aside(promised, rejected);
-                return made;
-            }
-            if (plan.newest != nullptr && is_damage(done.error())) rejected.push_back(*plan.newest);
-            if (done.error() == errc::no_memory) {
-                refuse(files_, directory_, done.error(), report_.found);
-            }
-            if (!first) first = report_.found, reason = done.error();
-        }
-        refuse(files_, directory_, reason, first);
-    }
-
-    static bool is_damage(errc reason) noexcept {
-        return reason == errc::damaged || reason == errc::missing || reason == errc::foreign ||
-               reason == errc::wrong_format;
+            return fresh_region(path, fresh);
+        };
+        auto best = recover_best(files_, promised, order, report_);
+        if (!best) refuse(files_, directory_, best.error(), report_.found);
+        set_checkpoints_aside(promised, best->rejected);
+        return std::move(best->region);
     }
 
     /// Damaged checkpoints count no more, and are kept under another name for whoever wants to know
@@ -282,29 +262,6 @@ class opener {
             const auto path = checkpoint_path(directory_, each.lsn);
             static_cast<void>(files_.rename(path, path + ".rejected"));
         }
-    }
-
-    result<> try_plan(const manifest& promised, const recovery_plan& plan, shm::region& into) {
-        const std::string what = plan.newest == nullptr
-                                     ? "journal from LSN 1"
-                                     : "checkpoint of LSN " + std::to_string(plan.newest->lsn);
-        auto& found = report_.found;
-        found.reset();
-        auto done = recover(files_, promised, plan, into, report_);
-        for (const auto& ask : options_.validators) {
-            if (!done) break;
-            if (const auto problem = ask(into); !problem.empty()) {
-                found = finding{errc::damaged, what, 0, problem};
-                done = errc::damaged;
-            }
-        }
-        const auto why = [&] {
-            return found ? found->file + " at byte " + std::to_string(found->offset) + ": " +
-                               found->cause
-                         : std::string(name(done.error()));
-        };
-        report_.tried.push_back({what, done ? "accepted" : why()});
-        return done;
     }
 
     static std::unique_ptr<shm::region> fresh_region(const std::string& path,

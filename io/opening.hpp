@@ -25,6 +25,9 @@
 
 namespace perdure::io {
 
+/// "" or what is wrong with a recovered region.
+using region_validator = std::function<std::string(shm::region&)>;
+
 struct opening_options {
     std::string region_directory;  ///< Empty: /dev/shm, or the world's own where that is too small.
     std::string boot;              ///< Empty: the kernel's boot id.
@@ -33,8 +36,8 @@ struct opening_options {
     bool may_rebuild = true;
     shm::access mode = shm::access::read_write;
     shm::region_options region;  ///< World, boot and numbers are filled in here.
-    /// Asked of a rebuilt region before it is accepted: "" or what is wrong with it.
-    std::vector<std::function<std::string(shm::region&)>> validators;
+    /// Asked of a rebuilt region before it is accepted.
+    std::vector<region_validator> validators;
 };
 
 /// What was tried to bring the state back, and what became of it.

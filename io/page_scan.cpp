@@ -48,30 +48,29 @@ result<std::vector<stored_schema>> page_scan::begin(const shm::cut& at, bool sli
     extent_ = 0;
     std::vector<stored_schema> out;
     constexpr std::uint64_t rows_per_page = shm::page_bytes / sizeof(shm::schema_row);
-    schemas_as_of_ = at.lsn;
-    // Their extents were the first to be taken, when the region was made.
+    // Their extents were the first to be taken, when the region was made. All of them in one slice:
+    // a section has one as_of.
+    page_run run = fresh_run(shm::schemas_table);
+    std::vector<std::uint64_t> pages;
     for (; extent_ < extents_.size(); ++extent_) {
         const auto& extent = extents_[extent_];
         if (extent.table != shm::schemas_table) break;
-        page_run run = fresh_run(extent.table);
-        std::vector<std::uint64_t> pages;
         for (std::uint64_t i = 0; i < shm::extent_pages; ++i) {
             if (is_used(extent, i)) pages.push_back(extent.page + i);
         }
-        PERDURE_TRY(copy_pages(pages, run));
-        schemas_as_of_ = std::max(schemas_as_of_, run.as_of);
-        for (std::uint64_t i = 0; i < pages.size() * rows_per_page; ++i) {
-            const std::uint64_t number = extent.table_page * rows_per_page + i;
-            shm::schema_row row;
-            std::memcpy(&row,
-                        run.bytes.data() + i / rows_per_page * shm::page_bytes +
-                            i % rows_per_page * sizeof row,
-                        sizeof row);
-            if (number == shm::schemas_table || row.header.live != 1) continue;
-            out.push_back(PERDURE_TRY(schema_of(static_cast<std::uint32_t>(number), row)));
-        }
-        give_back(std::move(run));
     }
+    PERDURE_TRY(copy_pages(pages, run));
+    schemas_as_of_ = run.as_of;
+    for (std::uint64_t number = 0; number < pages.size() * rows_per_page; ++number) {
+        shm::schema_row row;
+        std::memcpy(&row,
+                    run.bytes.data() + number / rows_per_page * shm::page_bytes +
+                        number % rows_per_page * sizeof row,
+                    sizeof row);
+        if (number == shm::schemas_table || row.header.live != 1) continue;
+        out.push_back(PERDURE_TRY(schema_of(static_cast<std::uint32_t>(number), row)));
+    }
+    give_back(std::move(run));
     return out;
 }
 
@@ -93,7 +92,10 @@ result<> page_scan::next(std::uint64_t bytes_max, std::vector<page_run>& into) {
         for (std::uint64_t i = 0; i < shm::extent_pages; ++i) {
             const std::uint64_t page = extent.page + i;
             if (!is_used(extent, i) || !by_->wants(page)) continue;
-            if (!pages.empty() && (run.table != extent.table || pages.size() == run_pages)) {
+            // Extents of a table ascend with its rows only as long as they were taken in order.
+            const bool goes_on = !pages.empty() && run.table == extent.table &&
+                                 run.pages.back() < extent.table_page + i;
+            if (!pages.empty() && (!goes_on || pages.size() == run_pages)) {
                 PERDURE_TRY(close());
             }
             if (pages.empty()) run = fresh_run(extent.table);

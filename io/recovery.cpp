@@ -212,6 +212,20 @@ result<> replay(file_system& files, const manifest& promised, const recovery_pla
     return {};
 }
 
+/// Every promised checkpoint proves that what it shows was durable: less is a loss, and refused.
+result<> check_end(const manifest& promised, const recovery_plan& plan, std::uint64_t last_lsn,
+                   std::optional<finding>& found) {
+    std::uint64_t least = plan.newest == nullptr ? 0 : plan.newest->last_lsn;
+    for (const auto& each : promised.checkpoints()) {
+        if (each.last_lsn <= plan.lsn_max) least = std::max(least, each.last_lsn);
+    }
+    if (last_lsn >= least) return {};
+    found = finding{errc::damaged, journal_directory(promised.directory()), 0,
+                    "it ends at LSN " + std::to_string(last_lsn) + ", and a checkpoint proves " +
+                        std::to_string(least) + " to have been durable"};
+    return errc::damaged;
+}
+
 }  // namespace
 
 std::vector<recovery_plan> plans_for(const manifest& promised, std::uint64_t lsn_max) {
@@ -239,12 +253,7 @@ result<> recover(file_system& files, const manifest& promised, const recovery_pl
     report.load_ms = milliseconds_since(into, begun);
     const std::uint64_t loaded = into.waits().now_ns();
     PERDURE_TRY(replay(files, promised, plan, loading, report));
-    if (plan.newest != nullptr && loading.last_lsn() < plan.newest->last_lsn) {
-        found = finding{errc::damaged, journal_directory(promised.directory()), 0,
-                        "it ends at LSN " + std::to_string(loading.last_lsn()) +
-                            ", before what the checkpoint shows"};
-        return errc::damaged;
-    }
+    PERDURE_TRY(check_end(promised, plan, loading.last_lsn(), found));
     report.replay_ms = milliseconds_since(into, loaded);
     const std::uint64_t replayed = into.waits().now_ns();
     PERDURE_CRASH_POINT("rebuild.finish");
@@ -255,6 +264,64 @@ result<> recover(file_system& files, const manifest& promised, const recovery_pl
     report.transactions = loading.transactions();
     report.milliseconds = milliseconds_since(into, begun);
     return {};
+}
+
+namespace {
+
+bool is_damage(errc reason) noexcept {
+    return reason == errc::damaged || reason == errc::missing || reason == errc::foreign ||
+           reason == errc::wrong_format;
+}
+
+result<> try_plan(file_system& files, const manifest& promised, const recovery_plan& plan,
+                  shm::region& into, std::pair<const recovery_order&, opening_report&> how) {
+    auto& [order, report] = how;
+    const std::string what = plan.newest == nullptr
+                                 ? "journal from LSN 1"
+                                 : "checkpoint of LSN " + std::to_string(plan.newest->lsn);
+    auto& found = report.found;
+    found.reset();
+    auto done = recover(files, promised, plan, into, report);
+    for (const auto& ask : order.validators) {
+        if (!done) break;
+        if (const auto problem = ask(into); !problem.empty()) {
+            found = finding{errc::damaged, what, 0, problem};
+            done = errc::damaged;
+        }
+    }
+    const auto why = [&] {
+        return found
+                   ? found->file + " at byte " + std::to_string(found->offset) + ": " + found->cause
+                   : std::string(name(done.error()));
+    };
+    report.tried.push_back({what, done ? "accepted" : why()});
+    return done;
+}
+
+}  // namespace
+
+result<recovered_region> recover_best(file_system& files, const manifest& promised,
+                                      const recovery_order& order, opening_report& report) {
+    recovered_region out;
+    std::optional<finding> first;
+    result<> answer = errc::missing;
+    for (const auto& plan : plans_for(promised, order.lsn_max)) {
+        const auto attempt = [&](bool more) {
+            out.region.reset();  // Before the next: the file's name is the same.
+            out.region = order.fresh(more);
+            return try_plan(files, promised, plan, *out.region, {order, report});
+        };
+        auto done = attempt(false);
+        if (!done && done.error() == errc::region_full) done = attempt(true);
+        if (done) return out;
+        if (plan.newest != nullptr && is_damage(done.error())) {
+            out.rejected.push_back(*plan.newest);
+        }
+        if (!first) first = report.found, answer = done.error();
+        if (done.error() == errc::no_memory) break;
+    }
+    report.found = first;
+    return answer.error();
 }
 
 }  // namespace perdure::io

@@ -28,4 +28,22 @@ std::vector<recovery_plan> plans_for(const manifest& promised, std::uint64_t lsn
 result<> recover(file_system& files, const manifest& promised, const recovery_plan& plan,
                  shm::region& into, opening_report& report);
 
+/// How recover_best() gets regions, and what it asks them.
+struct recovery_order {
+    std::uint64_t lsn_max = ~0ULL;
+    /// A fresh region in place of the one before; with `more` one that may take more memory.
+    std::function<std::unique_ptr<shm::region>(bool more)> fresh;
+    std::span<const region_validator> validators{};
+};
+
+struct recovered_region {
+    std::unique_ptr<shm::region> region;
+    std::vector<checkpoint_entry> rejected;  ///< For damage; the newest first.
+};
+
+/// From the best of what is there, or the next best where that is refused; the report tells all
+/// that was tried. Errors: of the best; its finding is the report's.
+result<recovered_region> recover_best(file_system& files, const manifest& promised,
+                                      const recovery_order& order, opening_report& report);
+
 }  // namespace perdure::io

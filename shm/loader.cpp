@@ -54,6 +54,10 @@ result<> loader::ensure_row(std::uint32_t table, std::uint64_t row) noexcept {
 
 result<> loader::put_schema(std::uint32_t table, const schema_row& row) noexcept {
     if (table == schemas_table || table >= table_count) return errc::damaged;
+    const auto& known = where_->descriptor(table);
+    if (table == 0 || (known.rows_per_page != 0 && known.row_bytes != row.row_bytes)) {
+        return errc::damaged;  // What is live never changes its length.
+    }
     std::memcpy(where_->at<std::byte>(locate(*where_, schemas_table, table)), &row, sizeof row);
     return adopt_schema(table);
 }

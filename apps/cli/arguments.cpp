@@ -30,4 +30,10 @@ void choose(CLI::App* command, std::function<int()>& chosen, std::function<int()
     command->callback([&chosen, work = std::move(work)] { chosen = work; });
 }
 
+void add_past(CLI::App* to, world_choice& where) {
+    to->add_option("--at", where.at,
+                   "The world as it was at this time, UTC: \"2026-11-22 14:03:05\"");
+    to->add_option("--lsn", where.lsn, "The world as it was behind this record");
+}
+
 }  // namespace perdure::apps

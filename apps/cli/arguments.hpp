@@ -29,4 +29,7 @@ void add_world(CLI::App* command, world_choice& where, const world_words& words 
 /// Given this command, main() runs `work`: it becomes what was chosen.
 void choose(CLI::App* command, std::function<int()>& chosen, std::function<int()> work);
 
+/// --at and --lsn: the world as it was.
+void add_past(CLI::App* to, world_choice& where);
+
 }  // namespace perdure::apps

@@ -25,6 +25,8 @@ struct world_choice {
     std::string directory;
     std::vector<std::string> assignments;  ///< --set section.key=value
     bool json = false;
+    std::string at;         ///< --at: a time in the world's history; empty: now.
+    std::uint64_t lsn = 0;  ///< --lsn: the same by record; 0: now.
 };
 
 int init(const world_choice& where);
@@ -37,6 +39,24 @@ struct checkpoint_order {
     bool full = false;
 };
 int checkpoint(const checkpoint_order& order);
+
+struct restore_choice {
+    world_choice where;  ///< With `at` and `lsn`.
+    std::string to;
+    std::string checkpoint;    ///< LSN or identifier.
+    std::string before_error;  ///< Name of an event.
+    bool latest = false;
+    bool swap = false;
+};
+int restore(const restore_choice& order);
+
+struct diff_order {
+    world_choice where;
+    std::string from;
+    std::string to;  ///< Empty: now.
+    std::uint64_t limit = 50;
+};
+int diff(const diff_order& order);
 
 /// What the lines of a file mean; the same in every worker.
 struct line_rules {

@@ -24,8 +24,25 @@ world open_world(const world_choice& where) {
     return world::open(where.directory, options_from(read_config(where)));
 }
 
+bool is_past(const world_choice& where) noexcept { return where.lsn != 0 || !where.at.empty(); }
+
+io::past_point point_of(const world_choice& where) {
+    if (where.lsn != 0 && !where.at.empty()) {
+        throw failure(errc::bad_query, "--at and --lsn: two points", "give one of them");
+    }
+    if (where.lsn != 0) return {io::past_point::kind::lsn, where.lsn};
+    if (where.at.empty()) return {};
+    const auto time = io::parse_time(where.at);
+    if (!time) {
+        throw failure(errc::bad_query, "--at " + where.at + ": no time",
+                      "give \"2026-11-22 14:03:05\", in UTC, or seconds since 1970");
+    }
+    return {io::past_point::kind::time, *time};
+}
+
 world open_reader(const world_choice& where) {
     world_options options = options_from(read_config(where));
+    if (is_past(where)) return world::recall(where.directory, options, point_of(where));
     options.may_recover = false;
     options.mode = shm::access::read_only;
     return world::open(where.directory, options);

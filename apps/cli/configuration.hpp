@@ -24,4 +24,10 @@ namespace perdure::apps {
 /// The same for reading alone, from a region that is there: never recovers.
 [[nodiscard]] world open_reader(const world_choice& where);
 
+/// True when --at or --lsn was given.
+[[nodiscard]] bool is_past(const world_choice& where) noexcept;
+
+/// What --at and --lsn say. Throws failure: bad_query.
+[[nodiscard]] io::past_point point_of(const world_choice& where);
+
 }  // namespace perdure::apps

@@ -40,6 +40,7 @@ void add_explain(CLI::App& app, history_session& to) {
         "perdure explain ./bazaar alice --asset gold --limit 0");
     auto& order = to.orders.explain;
     add_world(made, to.where);
+    add_past(made, to.where);
     made->add_option("ACCOUNT", order.account, "A name, or @NUMBER")->required();
     made->add_option("--asset", order.asset, "Only this one: its code");
     made->add_option("--limit", order.limit,

@@ -30,6 +30,8 @@ struct command_line {
     close_order closing;
     state_order document;
     checkpoint_order saved;
+    restore_choice restored;
+    diff_order compared;
     demo_order play;
     part_order part;
     std::function<int()> chosen;
@@ -47,6 +49,7 @@ struct command_line {
         add_import();
         add_state();
         add_checkpoint();
+        add_past_commands();
         add_demo();
         add_parts();
     }
@@ -54,7 +57,8 @@ struct command_line {
     /// Of the command that was given.
     [[nodiscard]] const world_choice& chosen_world() const {
         for (const world_choice* each :
-             {&import.where, &opened.where, &closing.where, &document.where, &saved.where}) {
+             {&import.where, &opened.where, &closing.where, &document.where, &saved.where,
+              &restored.where, &compared.where}) {
             if (!each->directory.empty()) return *each;
         }
         return where;
@@ -97,6 +101,33 @@ struct command_line {
         add_world(made, saved.where);
         made->add_flag("--full", saved.full, "Everything, not only what has changed");
         choose(made, chosen, [this] { return checkpoint(saved); });
+    }
+
+    void add_past_commands() {
+        CLI::App* made =
+            add_command(app, "restore", "Makes a new world of a point in a world's history",
+                        "perdure restore ./bazaar --to ./bazaar-noon --at '2026-11-22 12:00:00'");
+        add_world(made, restored.where);
+        add_past(made, restored.where);
+        made->add_option("--to", restored.to, "The new world's directory; must not be there")
+            ->required();
+        made->add_flag("--latest", restored.latest, "The last durable commit");
+        made->add_option("--checkpoint", restored.checkpoint, "LSN of one, or its identifier");
+        made->add_option("--before-error", restored.before_error,
+                         "Name of an event: the state before its last one");
+        made->add_flag("--swap", restored.swap,
+                       "Puts it in the world's place; the old one is kept under --to");
+        choose(made, chosen, [this] { return restore(restored); });
+
+        CLI::App* differing =
+            add_command(app, "diff", "Says what differs between two points in a world's history",
+                        "perdure diff ./bazaar --from '2026-11-22 12:00:00' --to 480123");
+        add_world(differing, compared.where);
+        differing->add_option("--from", compared.from, "A time, or an LSN")->required();
+        differing->add_option("--to", compared.to, "The same; left out: now");
+        differing->add_option("--limit", compared.limit, "Rows shown of a table; 0: all")
+            ->capture_default_str();
+        choose(differing, chosen, [this] { return diff(compared); });
     }
 
     void add_import() {

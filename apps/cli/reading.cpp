@@ -14,6 +14,7 @@ void add_query(CLI::App& app, reading_session& to) {
                     "\\\n      --order available:desc --limit 10");
     auto& order = to.orders.query;
     add_world(made, to.where);
+    add_past(made, to.where);
     made->add_option("TABLE", order.table, "Left out: lists the tables");
     made->add_option("--where", order.condition,
                      "FIELD = != < <= > >= ^= CONSTANT, joined by and; row and lsn are fields too");
@@ -31,6 +32,7 @@ void add_export(CLI::App& app, reading_session& to) {
                                  "perdure export ./bazaar accounts --format csv --to accounts.csv");
     auto& order = to.orders.export_to;
     add_world(made, to.where);
+    add_past(made, to.where);
     made->add_option("TABLE", order.tables, "Which tables; none: all");
     made->add_option("--format", order.format, "json, jsonl or csv")
         ->check(CLI::IsMember({"json", "jsonl", "csv"}))

@@ -5,6 +5,7 @@
 
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/io/opening.hpp>
+#include <perdure/io/past.hpp>
 #include <perdure/shm/ring.hpp>
 
 namespace perdure::apps {
@@ -29,8 +30,23 @@ std::unique_ptr<shm::region> world_reader::attach(shm::access mode) {
     return io::open_world(files, where_.directory, how, report, [](shm::region&) {});
 }
 
+/// The world as it was.
+std::unique_ptr<shm::region> world_reader::recall() {
+    const world_options options = options_from(read_config(where_));
+    io::kernel_calls calls;
+    io::past history(calls, where_.directory);
+    io::opening_options how;
+    how.region_directory = options.region_directory;
+    how.region.capacity_bytes = options.capacity_bytes;
+    how.region.ring_bytes = 64 << 10;
+    io::opening_report report;
+    return history.at(history.lsn_of(point_of(where_)), how, report);
+}
+
 world_reader::world_reader(const world_choice& where)
-    : where_(where), region_(attach(shm::access::read_only)), reader_(*region_) {}
+    : where_(where),
+      region_(is_past(where) ? recall() : attach(shm::access::read_only)),
+      reader_(*region_) {}
 
 std::uint64_t world_reader::last_lsn() const noexcept { return shm::next_lsn(*region_) - 1; }
 

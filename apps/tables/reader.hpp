@@ -3,7 +3,8 @@
 // A world looked at from outside: attached for reading alone, by schema alone.
 //
 // Promise     Each row is seen as it was at one moment; nobody who writes waits for the reader. It
-//             works without a keeper, without the lease, and for users who may only read.
+//             works without a keeper, without the lease, and for users who may only read. With --at
+//             or --lsn the world is another one: the state of that moment, in memory of its own.
 // Death       A row held by a process that died in a transaction is repaired by a second, writing
 //             attach where this user may have one; else it is refused by name, with who holds it.
 // Threads     One thread.
@@ -70,6 +71,7 @@ class world_reader {
     [[noreturn]] static void refuse(const std::string& thing, errc reason);
     [[noreturn]] void refuse_held(const std::string& thing);
     std::unique_ptr<shm::region> attach(shm::access mode);
+    std::unique_ptr<shm::region> recall();
 
     world_choice where_;
     std::unique_ptr<shm::region> region_;

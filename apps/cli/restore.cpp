@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A new world made of a point in a world's history, and put in its place if that is wanted.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <perdure/apps/cli/command.hpp>
+#include <perdure/apps/cli/configuration.hpp>
+#include <perdure/apps/cli/console.hpp>
+#include <perdure/io/audit.hpp>
+#include <perdure/io/restore.hpp>
+
+namespace perdure::apps {
+namespace {
+
+namespace json = boost::json;
+
+std::uint16_t event_named(const std::string& name) {
+    std::vector<std::string_view> names;
+    const auto known = economy_events();
+    for (const auto& each : known) {
+        if (each.name == name) return each.type;
+        names.push_back(each.name);
+    }
+    const auto near = io::nearest(name, names);
+    throw failure(errc::bad_query, "--before-error " + name + ": no such event",
+                  near.empty() ? "`perdure events` shows what there is"
+                               : "did you mean " + std::string(near) + "?");
+}
+
+io::past_point point_from(const restore_choice& order) {
+    const int given = (order.latest ? 1 : 0) + (order.checkpoint.empty() ? 0 : 1) +
+                      (order.before_error.empty() ? 0 : 1) + (is_past(order.where) ? 1 : 0);
+    if (given != 1) {
+        throw failure(errc::bad_query, "restore: which point in its history?",
+                      "give one of --latest, --checkpoint, --at, --lsn, --before-error");
+    }
+    if (!order.checkpoint.empty()) {
+        return {io::past_point::kind::checkpoint, 0, order.checkpoint};
+    }
+    if (!order.before_error.empty()) {
+        return {io::past_point::kind::before_event, event_named(order.before_error)};
+    }
+    return point_of(order.where);
+}
+
+/// What was committed by now becomes durable, and a checkpoint of it is taken, if that can be done.
+std::string save_first(const world_choice& where) {
+    try {
+        auto options = options_from(read_config(where));
+        options.may_recover = false;
+        world present = world::open(where.directory, options);
+        return present.checkpoint(false) ? "taken" : "not needed";
+    } catch (const failure& why) {
+        return "not taken: " + why.thing();
+    }
+}
+
+}  // namespace
+
+int restore(const restore_choice& order) {
+    const auto options = options_from(read_config(order.where));
+    io::restore_order what;
+    what.from = order.where.directory;
+    what.to = order.to;
+    what.point = point_from(order);
+    what.how.region_directory = options.region_directory;
+    what.how.region.capacity_bytes = options.capacity_bytes;
+    what.how.region.ring_bytes = 64 << 10;
+    what.how.validators.emplace_back(io::why_unbalanced);
+    const std::string first = save_first(order.where);
+    io::kernel_calls calls;
+    const auto made = io::restore_world(calls, what);
+    if (order.swap) io::swap_worlds(calls, order.where.directory, order.to);
+    const auto& here = order.swap ? order.where.directory : order.to;
+    if (order.where.json) {
+        json::array tried;
+        for (const auto& each : made.recovery.tried) {
+            tried.push_back(json::object{{"what", each.what}, {"verdict", each.verdict}});
+        }
+        print(
+            json::object{{"world", here},
+                         {"lsn", made.lsn},
+                         {"checkpoint_before", first},
+                         {"tried", std::move(tried)},
+                         {"rows", made.recovery.rows},
+                         {"transactions", made.recovery.transactions},
+                         {"milliseconds", made.recovery.milliseconds},
+                         {"replaced", order.swap ? json::value(order.to) : json::value(nullptr)}});
+        return exit_done;
+    }
+    print(fmt::format("restored      {}, the state behind LSN {}", here, grouped(made.lsn)));
+    print(
+        fmt::format("from          checkpoint of LSN {}, and {} transactions replayed in {:.0f} ms",
+                    grouped(made.recovery.checkpoint_lsn), grouped(made.recovery.transactions),
+                    made.recovery.milliseconds));
+    for (const auto& each : made.recovery.tried) {
+        if (each.verdict != "accepted") print("refused       " + each.what + ": " + each.verdict);
+    }
+    print("before        a checkpoint of the world as it is: " + first);
+    if (order.swap) print("the old one   " + order.to);
+    print("next          perdure serve " + here);
+    return exit_done;
+}
+
+}  // namespace perdure::apps

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A new world made of a point in another one's history.
+//
+// Promise     The new directory appears when it is whole: a full checkpoint of that state and an
+//             empty journal behind it. The world it was made of is only read. swap() puts it in the
+//             place of the other, which is kept under the new one's name; at every instant one of
+//             both is there.
+// Death       A restore that dies leaves a directory that ends with .restoring, for anybody to
+//             remove.
+// Power loss  What restore() has answered is durable; swap() when it has answered.
+// Threads     One.
+#pragma once
+
+#include <perdure/io/past.hpp>
+
+namespace perdure::io {
+
+struct restore_order {
+    std::string from;
+    std::string to;  ///< Must not exist.
+    past_point point;
+    opening_options how;  ///< Where the state is built meanwhile; validators.
+};
+
+struct restore_report {
+    std::uint64_t lsn = 0;
+    opening_report recovery;
+    checkpoint_entry checkpoint;  ///< Of the new world.
+};
+
+/// Throws failure: exists, as past's members; disk_full, io_error.
+restore_report restore_world(kernel_calls& calls, const restore_order& order);
+
+/// Requires: nobody has either of them open; who has is refused. Throws failure: lease_held,
+/// not_found, io_error.
+void swap_worlds(kernel_calls& calls, const std::string& world, const std::string& restored);
+
+}  // namespace perdure::io
