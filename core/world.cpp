@@ -93,12 +93,37 @@ struct world::parts {
     std::unique_ptr<io::keeper> keeper;
     std::optional<found_tables> tables;
     std::uint64_t keys_kept = 0;
+    std::string region_directory;
     opening how;
 
     parts(std::string where, io::kernel_calls* given)
         : directory(std::move(where)),
           calls(given != nullptr ? *given : linux_calls),
           files(calls) {}
+
+    /// Builds the state of `lsn` from the oldest checkpoint or the journal's beginning, and from the
+    /// newest checkpoint; what differs from what lives.
+    std::vector<std::string> compare_replays(std::uint64_t lsn, const verdict& live) const {
+        std::vector<std::string> problems;
+        io::opening_options how;
+        how.region_directory = region_directory;
+        how.region.capacity_bytes = region->geometry().capacity_bytes;
+        how.region.ring_bytes = 64 << 10;
+        for (const bool oldest_first : {true, false}) {
+            try {
+                io::past history(calls, directory);
+                io::opening_report report;
+                const auto again = history.at(lsn, how, report, oldest_first);
+                const auto examined = io::examine(io::take_image(*again));
+                if (examined.image_hash == live.image_hash) continue;
+                problems.push_back("replayed from " + report.tried.back().what +
+                                   ", the state is another one");
+            } catch (const failure& why) {
+                problems.push_back(why.thing());
+            }
+        }
+        return problems;
+    }
 
     /// What the slowest projection has read: the journal behind it stays.
     std::function<std::uint64_t()> oldest_cursor() {
@@ -142,6 +167,7 @@ world world::open(const std::string& directory, const world_options& options) {
     if (!found) refuse(directory, "the economy's tables are not all there", found.error());
     made->tables.emplace(std::move(*found));
     made->keys_kept = options.keys_kept;
+    made->region_directory = options.region_directory;
     made->how = {report.rebuilt,      report.reason.empty() ? report.remark : report.reason,
                  report.torn_tail,    report.last_lsn,
                  report.transactions, report.checkpoint_lsn,
@@ -237,9 +263,9 @@ condition world::status() const {
     return out;
 }
 
-verdict world::verify(session& by, shm::deadline until) {
+verdict world::verify(session& by, const verify_options& how) {
     auto& where = *parts_->region;
-    if (const auto closed = shm::close_gate(by.self(), until); !closed) {
+    if (const auto closed = shm::close_gate(by.self(), how.until); !closed) {
         refuse(parts_->directory, "no quiet moment to look at it", closed.error());
     }
     io::image taken;
@@ -262,8 +288,16 @@ verdict world::verify(session& by, shm::deadline until) {
         out.problems.emplace_back("the region has met garbled structures since it was made");
     }
     io::file_system files(parts_->calls);  // Of its own: a keeper may be at work in another thread.
-    for (auto& each : io::check_journal(files, parts_->directory, out.durable_lsn)) {
-        out.problems.push_back(std::move(each));
+    const auto add = [&](std::vector<std::string> found) {
+        for (auto& each : found) out.problems.push_back(std::move(each));
+    };
+    add(io::check_journal(files, parts_->directory, out.durable_lsn));
+    if (how.deep) {
+        add(io::check_checkpoints(files, parts_->directory));
+        const receipt last{taken.last_lsn, where.geometry().incarnation};
+        const auto durable = taken.last_lsn == 0 ? result<>() : by.wait_durable(last, how.until);
+        if (!durable) refuse(parts_->directory, "its last commits stay unwritten", durable.error());
+        add(parts_->compare_replays(taken.last_lsn, out));
     }
     out.sound = out.problems.empty();
     return out;

@@ -175,7 +175,13 @@ class world {
 
     /// Reads everything behind the gate and checks it; waits for the gate until the deadline.
     /// Throws failure when it cannot: stalled, no_memory, io_error.
-    verdict verify(session& by, shm::deadline until = shm::deadline::in(std::chrono::seconds(30)));
+    /// Deep: also every checkpoint, and the state built again from files, twice.
+    struct verify_options {
+        bool deep = false;
+        shm::deadline until = shm::deadline::in(std::chrono::seconds(30));
+    };
+    verdict verify(session& by, const verify_options& how);
+    verdict verify(session& by) { return verify(by, {}); }
 
     /// Has a checkpoint taken by whoever keeps the world, or takes it where nobody does. False:
     /// nothing has changed since the last one. Throws failure: stalled, disk_full, io_error, ...

@@ -4,6 +4,7 @@
 #include <map>
 #include <perdure/io/audit.hpp>
 #include <perdure/io/blob_audit.hpp>
+#include <perdure/io/checkpoint_file.hpp>
 #include <perdure/io/digest.hpp>
 #include <perdure/io/journal_reader.hpp>
 #include <perdure/shm/blob.hpp>
@@ -243,6 +244,32 @@ image take_image(shm::region& where) {
         out.tables.push_back(std::move(table));
     }
     return out;
+}
+
+std::vector<std::string> check_checkpoints(file_system& files, const std::string& directory) {
+    std::vector<std::string> problems;
+    std::optional<finding> found;
+    const auto promised = manifest::open(files, directory, open_mode::read, found);
+    const auto tell = [&](errc why) {
+        problems.push_back(found ? found->file + " at byte " + std::to_string(found->offset) +
+                                       ": " + found->cause
+                                 : std::string(name(why)) + ": " + files.last_error());
+        found.reset();
+    };
+    if (!promised) {
+        tell(promised.error());
+        return problems;
+    }
+    for (const auto& each : promised->checkpoints()) {
+        const auto check = [&]() -> result<> {
+            const auto path = checkpoint_path(directory, each.lsn);
+            const auto reader = PERDURE_TRY(checkpoint_reader::open(files, path, found));
+            PERDURE_TRY(reader.compare(*promised, each, found));
+            return check_sections(reader, found);
+        };
+        if (const auto sound = check(); !sound) tell(sound.error());
+    }
+    return problems;
 }
 
 std::vector<std::string> check_journal(file_system& files, const std::string& directory,

@@ -42,6 +42,9 @@ struct audit {
 /// none begins: the gate is closed by the caller.
 image take_image(shm::region& where);
 
+/// Reads every promised checkpoint, byte for byte, and its links; what is wrong with them.
+std::vector<std::string> check_checkpoints(file_system& files, const std::string& directory);
+
 /// Reads the whole journal; what is wrong with it, or that it ends before `durable_lsn`.
 std::vector<std::string> check_journal(file_system& files, const std::string& directory,
                                        std::uint64_t durable_lsn);

@@ -111,7 +111,7 @@ std::uint64_t past::lsn_of(const past_point& point) {
 }
 
 std::unique_ptr<shm::region> past::at(std::uint64_t lsn, const opening_options& how,
-                                      opening_report& report) {
+                                      opening_report& report, bool oldest_first) {
     const std::string folder = how.region_directory.empty() ? "/dev/shm" : how.region_directory;
     const std::string path = folder + "/perdure-past-" + to_string(random_uuid());
     shm::region_options fresh = how.region;
@@ -119,6 +119,7 @@ std::unique_ptr<shm::region> past::at(std::uint64_t lsn, const opening_options& 
     fresh.incarnation = promised_->incarnation();
     recovery_order order;
     order.lsn_max = lsn;
+    order.oldest_first = oldest_first;
     order.validators = how.validators;
     order.fresh = [&](bool more) {
         if (more) fresh.capacity_bytes += fresh.capacity_bytes / 4 + (16ULL << 20);

@@ -40,7 +40,8 @@ class past {
     /// The state behind record `lsn`, in memory of its own. `how` says where, and the validators.
     /// Throws failure: history_gone, damaged, no_memory, io_error.
     [[nodiscard]] std::unique_ptr<shm::region> at(std::uint64_t lsn, const opening_options& how,
-                                                  opening_report& report);
+                                                  opening_report& report,
+                                                  bool oldest_first = false);
 
     [[nodiscard]] const manifest& promised() const noexcept { return *promised_; }
 

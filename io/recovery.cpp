@@ -305,7 +305,9 @@ result<recovered_region> recover_best(file_system& files, const manifest& promis
     recovered_region out;
     std::optional<finding> first;
     result<> answer = errc::missing;
-    for (const auto& plan : plans_for(promised, order.lsn_max)) {
+    auto plans = plans_for(promised, order.lsn_max);
+    if (order.oldest_first) std::reverse(plans.begin(), plans.end());
+    for (const auto& plan : plans) {
         const auto attempt = [&](bool more) {
             out.region.reset();  // Before the next: the file's name is the same.
             out.region = order.fresh(more);

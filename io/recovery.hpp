@@ -31,6 +31,7 @@ result<> recover(file_system& files, const manifest& promised, const recovery_pl
 /// How recover_best() gets regions, and what it asks them.
 struct recovery_order {
     std::uint64_t lsn_max = ~0ULL;
+    bool oldest_first = false;  ///< As much journal as there is: to check it, not to be quick.
     /// A fresh region in place of the one before; with `more` one that may take more memory.
     std::function<std::unique_ptr<shm::region>(bool more)> fresh;
     std::span<const region_validator> validators{};

@@ -32,7 +32,12 @@ struct world_choice {
 int init(const world_choice& where);
 int serve(const world_choice& where);
 int status(const world_choice& where);
-int verify(const world_choice& where);
+
+struct verify_order {
+    world_choice where;
+    bool deep = false;
+};
+int verify(const verify_order& order);
 
 struct checkpoint_order {
     world_choice where;

@@ -29,6 +29,7 @@ struct command_line {
     import_order opened;  // Accounts.
     close_order closing;
     state_order document;
+    verify_order checked;
     checkpoint_order saved;
     restore_choice restored;
     diff_order compared;
@@ -57,8 +58,8 @@ struct command_line {
     /// Of the command that was given.
     [[nodiscard]] const world_choice& chosen_world() const {
         for (const world_choice* each :
-             {&import.where, &opened.where, &closing.where, &document.where, &saved.where,
-              &restored.where, &compared.where}) {
+             {&import.where, &opened.where, &closing.where, &document.where, &checked.where,
+              &saved.where, &restored.where, &compared.where}) {
             if (!each->directory.empty()) return *each;
         }
         return where;
@@ -89,8 +90,10 @@ struct command_line {
                         "Checks a world's memory, journal and money; recovers it first where "
                         "it must",
                         "perdure verify ./bazaar --json");
-        add_world(verified, where);
-        choose(verified, chosen, [this] { return verify(where); });
+        add_world(verified, checked.where);
+        verified->add_flag("--deep", checked.deep,
+                           "Also reads every checkpoint and builds the state again from the files");
+        choose(verified, chosen, [this] { return verify(checked); });
     }
 
     void add_checkpoint() {

@@ -9,11 +9,11 @@
 namespace perdure::apps {
 namespace {
 
-verdict look(const world_choice& where) {
+verdict look(const world_choice& where, bool deep) {
     try {
         world seen = open_world(where);
         session by = seen.join();
-        return seen.verify(by);
+        return seen.verify(by, {.deep = deep});
     } catch (const failure& why) {
         // Damage is what was asked for: it is an answer here, not a failure.
         if (!is_damage(why, where.directory)) throw;
@@ -25,8 +25,9 @@ verdict look(const world_choice& where) {
 
 }  // namespace
 
-int verify(const world_choice& where) {
-    const verdict found = look(where);
+int verify(const verify_order& order) {
+    const auto& where = order.where;
+    const verdict found = look(where, order.deep);
     if (where.json) {
         print(boost::json::object{
             {"verdict", found.sound ? "sound" : "damaged"},
@@ -42,6 +43,11 @@ int verify(const world_choice& where) {
         print(fmt::format("image hash   {}", found.image_hash));
         print(fmt::format("commits      last {}, durable {}", grouped(found.last_lsn),
                           grouped(found.durable_lsn)));
+        if (order.deep && found.sound) {
+            print(
+                "files        every checkpoint whole; built again from them, the state is the "
+                "same");
+        }
         print(fmt::format("money        {}", found.conserved ? "conserved" : "NOT conserved"));
         for (const std::string& problem : found.problems) print("problem      " + problem);
     }

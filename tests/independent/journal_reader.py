@@ -52,7 +52,7 @@ def read_manifest(path):
     segments, before, world = [], bytes(32), rows[0][32:48]
     for number, row in enumerate(rows[:count], 1):
         fmt, kind, size, seq = struct.unpack_from("<HHIQ", row, 8)
-        must((fmt, size, seq) == (1, 512, number) and row[32:48] == world and kind in (1, 2, 3, 4, 5, 16, 17)
+        must((fmt, size, seq) == (1, 512, number) and row[32:48] == world and (0 < kind < 6 or kind in (16, 17))
              and not any(row[208 if kind == 16 else 176:508]) and row[144:176] == before
              and (kind == 1) == (number == 1), f"MANIFEST {number}")
         before = blake(row)
