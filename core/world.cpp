@@ -101,19 +101,19 @@ struct world::parts {
           calls(given != nullptr ? *given : linux_calls),
           files(calls) {}
 
-    /// Builds the state of `lsn` from the oldest checkpoint or the journal's beginning, and from the
-    /// newest checkpoint; what differs from what lives.
+    /// Builds the state of `lsn` from the oldest checkpoint or the journal's beginning, and from
+    /// the newest checkpoint; what differs from what lives.
     std::vector<std::string> compare_replays(std::uint64_t lsn, const verdict& live) const {
         std::vector<std::string> problems;
-        io::opening_options how;
-        how.region_directory = region_directory;
-        how.region.capacity_bytes = region->geometry().capacity_bytes;
-        how.region.ring_bytes = 64 << 10;
+        io::opening_options place;
+        place.region_directory = region_directory;
+        place.region.capacity_bytes = region->geometry().capacity_bytes;
+        place.region.ring_bytes = 64 << 10;
         for (const bool oldest_first : {true, false}) {
             try {
                 io::past history(calls, directory);
                 io::opening_report report;
-                const auto again = history.at(lsn, how, report, oldest_first);
+                const auto again = history.at(lsn, place, report, oldest_first);
                 const auto examined = io::examine(io::take_image(*again));
                 if (examined.image_hash == live.image_hash) continue;
                 problems.push_back("replayed from " + report.tried.back().what +

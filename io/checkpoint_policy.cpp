@@ -78,6 +78,7 @@ checkpoint_policy policy_from(const config& from) {
     out.at_shutdown = from.text("checkpoint.at_shutdown") == "yes";
     out.copy_bytes_max = from.number("checkpoint.copy");
     out.threads = static_cast<unsigned>(from.number("checkpoint.threads"));
+    out.scrub_bytes = from.number("checkpoint.scrub");
     out.keep_count = from.number("retention.checkpoints");
     out.keep_ns = from.number("retention.age") * second;
     out.keep_bytes = from.number("retention.bytes");

@@ -32,7 +32,8 @@ struct checkpoint_policy {
     unsigned threads = 1;
     std::uint64_t keep_count = 200;                     ///< Generations.
     std::uint64_t keep_ns = 7 * 86'400'000'000'000ULL;  ///< Age of the oldest.
-    std::uint64_t keep_bytes = 0;                       ///< Of all checkpoints; 0: any.
+    std::uint64_t scrub_bytes = 0;  ///< Read again a second, beside everything else; 0: nothing.
+    std::uint64_t keep_bytes = 0;   ///< Of all checkpoints; 0: any.
 };
 
 class config;

@@ -11,6 +11,8 @@ namespace perdure::io {
 namespace {
 
 constexpr std::chrono::milliseconds durable_slice{50};
+constexpr std::chrono::milliseconds scrub_pause{100};
+constexpr std::size_t rotten_max = 64;
 constexpr std::uint64_t retry_ns_least = 10'000'000'000;
 constexpr unsigned given_up_max = 2;
 
@@ -46,6 +48,7 @@ void checkpointer::begin(const moment& now) {
     shm::put(mark.wall_ns, all.empty() ? 0 : all.back().cut_ns);
     shm::put(mark.next_ns, next_due_ns(options_.policy, now.promised));
     sweep(now.promised);
+    if (options_.policy.scrub_bytes != 0 && now.scrubs) start(now.where);
 }
 
 /// Removes files that the MANIFEST does not promise; what cannot be removed is in nobody's way.
@@ -129,8 +132,15 @@ void checkpointer::work(shm::region& where) {
     }
     checkpoint_taker taker(files, where, *self);
     taker_ = &taker;
+    scrubber again(files, directory_);
     for (;;) {
-        changed_.wait(mine, [&] { return stops_ || stage_ == stage::ordered; });
+        const auto is_wanted = [&] { return stops_ || stage_ == stage::ordered; };
+        if (options_.policy.scrub_bytes == 0) {
+            changed_.wait(mine, is_wanted);
+        } else if (!changed_.wait_for(mine, scrub_pause, is_wanted)) {
+            scrub(again, mine);
+            continue;
+        }
         if (stops_) break;
         stage_ = stage::working;
         auto order = order_;
@@ -157,6 +167,29 @@ void checkpointer::work(shm::region& where) {
     // What became ready and was not published is dirty still.
     if (stage_ == stage::ready) shm::abandon_capture(where);
     taker_ = nullptr;
+}
+
+/// A portion, without the lock.
+void checkpointer::scrub(scrubber& by, std::unique_lock<std::mutex>& mine) {
+    constexpr std::uint64_t pauses = std::chrono::seconds(1) / scrub_pause;
+    mine.unlock();
+    auto found = by.read_on(std::max<std::uint64_t>(1, options_.policy.scrub_bytes / pauses));
+    mine.lock();
+    if (found && rotten_.size() < rotten_max) rotten_.push_back(std::move(*found));
+}
+
+/// Requires: the lock.
+void checkpointer::tell_rot() {
+    for (const auto& each : rotten_) {
+        if (!options_.tell) break;
+        options_.tell({false,
+                       "scrub",
+                       {},
+                       each.reason,
+                       each.file + " at byte " + std::to_string(each.offset) + ": " + each.cause,
+                       {}});
+    }
+    rotten_.clear();
 }
 
 void checkpointer::start(shm::region& where) {
@@ -229,6 +262,7 @@ result<> checkpointer::settle(const moment& now, checkpoint_taker& taker, outcom
 
 result<> checkpointer::tick(const moment& now) {
     std::unique_lock mine(mutex_);
+    tell_rot();
     if (stage_ == stage::ready) {
         outcome made = std::move(made_);
         if (taker_ == nullptr) {  // It had no slot to begin with.

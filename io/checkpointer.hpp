@@ -8,7 +8,8 @@
 //             again when the next is due: never by the journal's or the writers' expense.
 // Death       As checkpoint.hpp; what was retired in the MANIFEST and not unlinked goes later.
 // Power loss  The same.
-// Threads     All calls by the keeper's thread; one more takes the checkpoint meanwhile.
+// Threads     All calls by the keeper's thread; one more takes the checkpoint meanwhile, and reads
+//             what lies on the disk again while there is nothing to take.
 #pragma once
 
 #include <condition_variable>
@@ -16,6 +17,7 @@
 #include <mutex>
 #include <perdure/io/checkpoint.hpp>
 #include <perdure/io/checkpoint_policy.hpp>
+#include <perdure/io/scrubber.hpp>
 #include <thread>
 
 namespace perdure::io {
@@ -45,6 +47,7 @@ class checkpointer {
         manifest& promised;
         std::uint64_t epoch;
         std::uint64_t written_bytes;  ///< Into the journal since the keeper began.
+        bool scrubs = false;          ///< It stays: what is on the disk may be read again.
     };
 
     checkpointer(kernel_calls& calls, file_system& files, std::string directory,
@@ -86,6 +89,8 @@ class checkpointer {
 
     void work(shm::region& where);
     void start(shm::region& where);
+    void scrub(scrubber& by, std::unique_lock<std::mutex>& mine);
+    void tell_rot();
     [[nodiscard]] checkpoint_order order_for(const moment& now, checkpoint_due due) const;
     [[nodiscard]] checkpoint_situation look(const moment& now) const;
     [[nodiscard]] outcome take(checkpoint_taker& taker, const checkpoint_order& order,
@@ -114,6 +119,7 @@ class checkpointer {
     checkpoint_order order_;
     outcome made_;
     checkpoint_taker* taker_ = nullptr;
+    std::vector<finding> rotten_;  // Found by scrub() and not told yet.
     std::thread hands_;
 };
 

@@ -55,6 +55,9 @@ constexpr std::array all_settings{
     setting{"checkpoint.copy", setting_kind::bytes, "1GiB", mib, 16 * tib, 1, "",
             "How much the keeper copies at a time; when it is less than the world, writers copy "
             "for longer."},
+    setting{"checkpoint.scrub", setting_kind::bytes, "4MiB", 0, 16 * gib, 1, "",
+            "How much of checkpoints and journal is read again a second, so that rot is found in "
+            "time. 0B: nothing."},
     setting{"checkpoint.threads", setting_kind::count, "1", 1, 256, 1, "",
             "How many threads pack."},
     setting{"retention.checkpoints", setting_kind::count, "200", 2, 1000000, 1, "",

@@ -250,7 +250,7 @@ result<> keeper::drain_rest(shm::region& where) {
 }
 
 checkpointer::moment keeper::moment_of(shm::region& where) noexcept {
-    return {where, *manifest_, epoch_, writer_ == nullptr ? 0 : writer_->written_bytes()};
+    return {where, *manifest_, epoch_, writer_ == nullptr ? 0 : writer_->written_bytes(), false};
 }
 
 /// Checkpoints: what has become ready, what is due.
@@ -331,7 +331,11 @@ result<> keeper::run(shm::region& where, const std::function<bool()>& stop) {
     auto& mark = where.header().keeper;
     shm::put(mark.pid, static_cast<std::uint32_t>(::getpid()));
     shm::step(mark.slot, self->owner());
-    if (checkpoints_) checkpoints_->begin(moment_of(where));
+    if (checkpoints_) {
+        auto now = moment_of(where);
+        now.scrubs = true;
+        checkpoints_->begin(now);
+    }
     result<> ended;
     keep_on(where, stop, ended);
     if (checkpoints_) checkpoints_->stop();

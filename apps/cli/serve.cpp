@@ -52,7 +52,9 @@ void tell_opening(io::log& log, const world& opened) {
 void tell_checkpoint(io::log& log, const io::checkpoint_news& news) {
     const auto ms = [](std::uint64_t ns) { return ns / 1'000'000; };
     if (!news.is_valid) {
-        log.warn("no checkpoint", {{"trigger", news.trigger}, {"why", news.cause}});
+        const bool is_rot = news.trigger == "scrub";
+        log.warn(is_rot ? "damaged on disk" : "no checkpoint",
+                 {{"trigger", news.trigger}, {"why", news.cause}});
         return;
     }
     const auto& made = news.report;

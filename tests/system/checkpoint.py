@@ -5,6 +5,7 @@ from it, from the one before when it is damaged, from the journal when all are; 
 world of any point and swaps it in; query, export, explain and diff show any point; verify --deep
 notices what verify cannot; each refusal says what to do.
 """
+import json
 import os
 import shutil
 import signal
@@ -172,6 +173,19 @@ def deep_verification_notices_what_lies_in_the_files():
         claim(deep.code == 3 and files_of(world)[0].name in deep.out, "the file is named", deep)
 
 
+def rot_is_found_while_the_world_runs():
+    with rig.Place() as place:
+        world, _ = three_points(place)
+        spoil(files_of(world)[0])
+        keeper = kept(world, "--set", "checkpoint.scrub=64MiB")
+        for line in keeper.stderr:
+            told = json.loads(line)
+            if told["message"] == "damaged on disk":
+                break
+        claim(files_of(world)[0].name in told["why"], "the file is named", told)
+        claim(stop(keeper) == 0, "and it goes on until it is stopped")
+
+
 def checkpoints_that_are_not_its_own_are_refused():
     with rig.Place() as place:
         world, hashes = three_points(place)
@@ -229,7 +243,7 @@ CASES = [a_reboot_comes_back_from_the_newest_sound_checkpoint,
          any_point_can_be_restored_and_swapped_in, a_world_in_use_is_not_swapped_away,
          the_past_is_shown_beside_a_running_keeper,
          deep_verification_notices_what_lies_in_the_files,
-         checkpoints_that_are_not_its_own_are_refused,
+         rot_is_found_while_the_world_runs, checkpoints_that_are_not_its_own_are_refused,
          a_world_copied_while_it_runs_is_a_world_of_its_own, refusals_say_what_to_do]
 
 if __name__ == "__main__":

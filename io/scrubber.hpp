@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reads what lies on the disk again, little by little, so that rot is found while there is still
+// another copy of what it has eaten.
+//
+// Promise     In a round every byte of every promised checkpoint and of every sealed segment is
+//             read and checked once; what is damaged is answered with file and byte, once a round.
+// Death       Only reads.
+// Threads     One object, one thread.
+#pragma once
+
+#include <memory>
+#include <perdure/io/checkpoint_file.hpp>
+#include <perdure/io/journal_reader.hpp>
+
+namespace perdure::io {
+
+class scrubber {
+  public:
+    scrubber(file_system& files, std::string directory)
+        : files_(&files), directory_(std::move(directory)) {}
+
+    /// Reads on until `bytes` are read or a round has ended. Answers what it found damaged.
+    std::optional<finding> read_on(std::uint64_t bytes);
+
+    [[nodiscard]] std::uint64_t rounds() const noexcept { return rounds_; }
+
+  private:
+    bool begin_round(std::optional<finding>& found);
+    bool next_file(std::optional<finding>& found);
+    std::uint64_t read_section(std::optional<finding>& found);
+    std::uint64_t read_block(std::optional<finding>& found);
+    [[nodiscard]] bool is_promised_still() const;
+
+    file_system* files_;
+    std::string directory_;
+    std::optional<manifest> promised_;
+    std::size_t checkpoint_ = 0;  // The next of both.
+    std::size_t segment_ = 0;
+    std::optional<checkpoint_reader> reading_;
+    std::size_t section_ = 0;
+    std::optional<journal_reader> following_;
+    std::vector<std::byte> payload_;
+    std::uint64_t rounds_ = 0;
+};
+
+}  // namespace perdure::io
