@@ -2,6 +2,7 @@
 #include <perdure/core/key_retention.hpp>
 #include <perdure/core/leftovers.hpp>
 #include <perdure/core/world.hpp>
+#include <perdure/core/world_observer.hpp>
 #include <perdure/io/audit.hpp>
 #include <perdure/io/config.hpp>
 #include <perdure/io/group.hpp>
@@ -16,6 +17,9 @@ namespace {
     throw failure(reason, "world " + directory + ": " + cause + ": " + std::string(name(reason)),
                   std::string(remedy(reason)));
 }
+
+/// Of a new world's first region: its MANIFEST begins with 1.
+constexpr std::uint64_t first_incarnation = 2;
 
 io::opening_options opening_for(const world_options& options) {
     io::opening_options out;
@@ -90,9 +94,11 @@ struct world::parts {
     io::kernel_calls& calls;
     io::file_system files;  ///< The keeper's, from whatever thread.
     std::unique_ptr<shm::region> region;
+    std::unique_ptr<io::historian> historian;  ///< None where the world may only be read.
     std::unique_ptr<io::keeper> keeper;
     std::optional<found_tables> tables;
     std::uint64_t keys_kept = 0;
+    std::uint64_t checkpoint_every_ns = 0;
     std::string region_directory;
     opening how;
 
@@ -125,6 +131,14 @@ struct world::parts {
         return problems;
     }
 
+    /// What keep() tells of checkpoints: to the history first, then to whom the options name.
+    std::function<void(const io::checkpoint_news&)> teller(const world_options& options) {
+        return [to = historian.get(), next = options.checkpoint_taken](const auto& news) {
+            if (to != nullptr) to->took(news);
+            if (next) next(news);
+        };
+    }
+
     /// What the slowest projection has read: the journal behind it stays.
     std::function<std::uint64_t()> oldest_cursor() {
         return [this] { return slowest_cursor(*region); };
@@ -153,10 +167,11 @@ world world::open(const std::string& directory, const world_options& options) {
     };
     made->region = io::open_world(made->files, directory, opening_for(options), report, dress);
     if (made->region->writable()) shm::sweep(*made->region);  // The first duty of who attaches.
+    if (made->region->writable()) made->historian = std::make_unique<io::historian>(directory);
     made->keeper = std::make_unique<io::keeper>(
         made->files, directory,
         io::keeper_options{options.segment_bytes,
-                           io::checkpointer_options{options.checkpoints, options.checkpoint_taken,
+                           io::checkpointer_options{options.checkpoints, made->teller(options),
                                                     made->oldest_cursor()}});
     auto found = find_tables(*made->region);
     if (!found && found.error() == errc::unknown_table && made->region->writable()) {
@@ -167,6 +182,7 @@ world world::open(const std::string& directory, const world_options& options) {
     if (!found) refuse(directory, "the economy's tables are not all there", found.error());
     made->tables.emplace(std::move(*found));
     made->keys_kept = options.keys_kept;
+    made->checkpoint_every_ns = options.checkpoints.every_ns;
     made->region_directory = options.region_directory;
     made->how = {report.rebuilt,      report.reason.empty() ? report.remark : report.reason,
                  report.torn_tail,    report.last_lsn,
@@ -174,6 +190,9 @@ world world::open(const std::string& directory, const world_options& options) {
                  report.rows,         report.tried,
                  report.load_ms,      report.replay_ms,
                  report.index_ms,     report.milliseconds};
+    const auto number = made->region->geometry().incarnation;
+    const bool is_new = number == first_incarnation && report.last_lsn == 0;
+    if (report.rebuilt && !is_new) made->historian->recovered(report, number);
     return world(std::move(made));
 }
 
@@ -230,37 +249,10 @@ shm::region& world::region() const noexcept { return *parts_->region; }
 
 const std::string& world::directory() const noexcept { return parts_->directory; }
 
-condition world::status() const {
-    auto& where = *parts_->region;
-    const auto& header = where.header();
-    condition out;
-    out.last_lsn = shm::next_lsn(where) - 1;
-    out.durable_lsn = shm::load(header.durable.lsn);
-    out.ring_bytes = where.geometry().ring_bytes;
-    out.lag_bytes = shm::load(header.producer.tail) - shm::load(header.head.value);
-    out.region_bytes = shm::load(header.committed_bytes.value);
-    out.capacity_bytes = where.geometry().capacity_bytes;
-    out.repairs = shm::load(header.counters.repairs);
-    out.repairs_undone = shm::load(header.counters.repairs_undone);
-    out.incarnation = where.geometry().incarnation;
-    out.generation = where.geometry().generation;
-    out.keeper_epoch = shm::load(header.keeper.epoch);
-    out.fault = shm::load(header.durable.failed);
-    shm::copy_out(&out.checkpoint, &header.checkpoint, sizeof out.checkpoint);
-    shm::copy_out(&out.captures, &header.captures, sizeof out.captures);
-    out.dirty_bytes = shm::dirty_pages(where) * shm::page_bytes;
-    const auto sitter = shm::load(header.keeper.slot);
-    for (std::uint32_t i = 0; i < where.geometry().slot_count; ++i) {
-        const auto& slot = where.slot(i);
-        const auto pid = shm::load(slot.pid);
-        if (pid == 0) continue;
-        // A reader cannot test a life lock; what it shows may be a dead one not yet swept.
-        if (where.writable() && shm::try_repair(where, i) == shm::life::gone) continue;
-        out.sitting.push_back({i, pid, shm::load(slot.thread), shm::load(slot.active) != 0});
-        if (sitter == i + 1) out.keeper_pid = shm::load(header.keeper.pid);
-    }
-    out.participants = static_cast<std::uint32_t>(out.sitting.size());
-    return out;
+condition world::status() const { return look_at(*parts_->region, parts_->checkpoint_every_ns); }
+
+io::historian::tally world::history() const {
+    return parts_->historian ? parts_->historian->count() : io::historian::tally();
 }
 
 verdict world::verify(session& by, const verify_options& how) {
@@ -300,6 +292,9 @@ verdict world::verify(session& by, const verify_options& how) {
         add(parts_->compare_replays(taken.last_lsn, out));
     }
     out.sound = out.problems.empty();
+    if (parts_->historian) {
+        parts_->historian->validated({how.deep ? "deep" : "verify", out.last_lsn, out.problems});
+    }
     return out;
 }
 
@@ -316,12 +311,18 @@ bool world::checkpoint(bool full, shm::deadline until) {
 void world::keep(const std::function<bool()>& stop) {
     key_retention keys(*parts_->region, books(), parts_->keys_kept);
     leftovers values(*parts_->region, documents().blobs());
+    std::optional<observer> watched;
+    if (parts_->historian) {
+        watched.emplace(*parts_->region, *parts_->historian, parts_->checkpoint_every_ns);
+    }
     const auto ended = parts_->keeper->run(*parts_->region, [&] {
         if (stop()) return true;
         keys.step();
         values.step();
+        if (watched) watched->step();
         return false;
     });
+    if (watched) watched->end();
     if (ended) return;
     std::string cause = "the keeper stops";
     if (const auto& found = parts_->keeper->found(); found) {

@@ -15,11 +15,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <perdure/core/condition.hpp>
 #include <perdure/core/document.hpp>
 #include <perdure/core/ledger.hpp>
 #include <perdure/core/projection.hpp>
 #include <perdure/io/checkpointer.hpp>
 #include <perdure/io/file.hpp>
+#include <perdure/io/historian.hpp>
 #include <perdure/io/past.hpp>
 #include <perdure/io/subscription.hpp>
 #include <string>
@@ -96,34 +98,6 @@ struct verdict {
     std::vector<std::string> problems;
 };
 
-/// A moment's figures, readable without joining.
-struct condition {
-    std::uint64_t last_lsn = 0;
-    std::uint64_t durable_lsn = 0;
-    std::uint64_t lag_bytes = 0;  ///< Ring bytes not yet durable.
-    std::uint64_t ring_bytes = 0;
-    std::uint64_t region_bytes = 0;  ///< Memory taken.
-    std::uint64_t capacity_bytes = 0;
-    std::uint64_t repairs = 0;
-    std::uint64_t repairs_undone = 0;
-    std::uint64_t incarnation = 0;
-    std::uint64_t generation = 0;
-    std::uint64_t keeper_epoch = 0;
-    std::uint32_t keeper_pid = 0;  ///< 0 when none has signed or it is dead.
-    std::uint32_t participants = 0;
-    std::uint64_t fault = 0;  ///< errc that froze durability, 0 while all is well.
-    shm::checkpoint_mark checkpoint{};
-    shm::capture_counters captures{};
-    std::uint64_t dirty_bytes = 0;  ///< Pages stored to since the last checkpoint.
-    struct participant {
-        std::uint32_t slot;
-        std::uint64_t pid;
-        std::uint64_t thread;
-        bool active;
-    };
-    std::vector<participant> sitting;
-};
-
 class world {
   public:
     /// Makes the directory with an empty world. Throws failure: exists, disk_full, io_error.
@@ -170,6 +144,9 @@ class world {
     [[nodiscard]] const perdure::documents& documents() const noexcept;
     [[nodiscard]] const opening& opened() const noexcept;
     [[nodiscard]] condition status() const;
+    /// What became of what this process told to catalog.db: of checkpoints, recoveries, components
+    /// and validations. Nothing depends on it.
+    [[nodiscard]] io::historian::tally history() const;
     [[nodiscard]] shm::region& region() const noexcept;
     [[nodiscard]] const std::string& directory() const noexcept;
 

@@ -189,6 +189,7 @@ void catalog::connect() {
     const std::string fault = fault_of(fresh->sql, may_write_);
     if (!fault.empty()) throw std::runtime_error(fault);
     connection_ = std::move(fresh);
+    ++openings_;
 }
 
 /// Sets aside what cannot be used. Throws where it cannot.
@@ -215,6 +216,7 @@ void catalog::connect_to_write() {
         if (fault.empty()) {
             fresh->prepare_to_write();
             connection_ = std::move(fresh);
+            ++openings_;
             return;
         }
         fresh.reset();
@@ -269,12 +271,14 @@ void catalog::note(const recovery_fact& fact) noexcept {
     });
 }
 
-void catalog::note(const component_fact& fact) noexcept {
+void catalog::note(std::span<const component_fact> facts) noexcept {
     change([&](soci::session& sql) {
-        sql << "INSERT OR REPLACE INTO components (name, state, health, last_activity_ns, note) "
-               "VALUES (?, ?, ?, ?, ?)",
-            use(fact.name), use(fact.state), use(fact.health), use(fact.last_activity_ns),
-            use(fact.note);
+        for (const component_fact& fact : facts) {
+            sql << "INSERT OR REPLACE INTO components "
+                   "(name, state, health, last_activity_ns, note) VALUES (?, ?, ?, ?, ?)",
+                use(fact.name), use(fact.state), use(fact.health), use(fact.last_activity_ns),
+                use(fact.note);
+        }
     });
 }
 
@@ -286,6 +290,12 @@ void catalog::note(const validation_fact& fact) noexcept {
             use(fact.note);
         sql << "DELETE FROM validations WHERE seq <= last_insert_rowid() - "
             << catalog_history_rows_max;
+    });
+}
+
+void catalog::note_states(std::span<const checkpoint_fact> facts) noexcept {
+    change([&](soci::session& sql) {
+        for (const checkpoint_fact& fact : facts) insert(sql, fact, known::take_state);
     });
 }
 

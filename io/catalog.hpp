@@ -118,8 +118,12 @@ class catalog {
     void note(const checkpoint_fact& fact) noexcept;
     void note(const recovery_fact& fact) noexcept;
     /// Replaces the one of that name.
-    void note(const component_fact& fact) noexcept;
+    void note(const component_fact& fact) noexcept { note(std::span(&fact, 1)); }
+    /// The same for all of them, at the price of one.
+    void note(std::span<const component_fact> facts) noexcept;
     void note(const validation_fact& fact) noexcept;
+    /// Takes over the states of checkpoints that it knows; those that it does not know are added.
+    void note_states(std::span<const checkpoint_fact> facts) noexcept;
 
     /// Makes the catalog say that these checkpoints are all there are: those that it does not know
     /// are added, of those that it knows only the state is taken over, and every other one that it
@@ -134,6 +138,8 @@ class catalog {
 
     /// What was found and done when the file was last opened; empty if all was well.
     [[nodiscard]] const std::string& remark() const noexcept { return remark_; }
+    /// Rises when a file is opened: it may be another one than before, and lack what was noted.
+    [[nodiscard]] std::uint64_t openings() const noexcept { return openings_; }
     /// Why the last call did not do what it should have done; empty if it did.
     [[nodiscard]] const std::string& last_error() const noexcept { return last_error_; }
 
@@ -150,6 +156,7 @@ class catalog {
 
     std::string directory_;
     bool may_write_;
+    std::uint64_t openings_ = 0;
     std::string remark_;
     std::string last_error_;
     std::unique_ptr<connection> connection_;

@@ -81,6 +81,7 @@ result<> checkpoint_taker::pack(work& at, std::vector<page_run>& runs) {
         scan_.give_back(std::move(*run));
         if (section.empty() || !answer) return;
         if (at.order.fence) answer = at.order.fence();
+        if (at.order.stops && at.order.stops()) answer = errc::stalled;
         if (answer) answer = at.writer->add(section);
         section_header header;
         std::memcpy(&header, section.data(), sizeof header);
@@ -185,8 +186,9 @@ result<checkpoint_report> checkpoint_taker::take(const checkpoint_order& order) 
     const auto done = run(at);
     if (done) return at.report;
     if (at.writer) at.writer->discard();
-    // Also when no cut was made: then there is nothing to mark.
-    shm::abandon_capture(*where_);
+    // Also when no cut was made: then there is nothing to mark. Who was fenced leaves it to his
+    // successor, whose capture may be under way.
+    if (!order.fence || order.fence()) shm::abandon_capture(*where_);
     return done.error();
 }
 

@@ -30,6 +30,8 @@ struct checkpoint_order {
     unsigned threads = 1;                       ///< That pack.
     /// Asked before every write to the file; an error ends the work.
     std::function<result<>()> fence;
+    /// Asked as often: true ends the work with errc::stalled.
+    std::function<bool()> stops{};
     /// Answers when every record up to the LSN is durable.
     std::function<result<>(std::uint64_t lsn)> await_durable;
 };

@@ -145,10 +145,9 @@ void checkpointer::work(shm::region& where) {
         stage_ = stage::working;
         auto order = order_;
         mine.unlock();
-        const auto ours = order.fence;
-        order.fence = [&]() -> result<> {
+        order.stops = [&] {
             const std::lock_guard look(mutex_);
-            return stops_ ? result<>(errc::lease_lost) : ours();
+            return stops_;
         };
         order.await_durable = [&](std::uint64_t lsn) -> result<> {
             for (;;) {
@@ -156,6 +155,7 @@ void checkpointer::work(shm::region& where) {
                 const auto slice = shm::deadline::in(durable_slice);
                 const auto waited = shm::wait_durable(where, nullptr, paid, slice);
                 if (waited || waited.error() != errc::stalled) return waited;
+                if (order.stops()) return errc::stalled;
                 PERDURE_TRY(order.fence());
             }
         };
@@ -164,8 +164,9 @@ void checkpointer::work(shm::region& where) {
         made_ = std::move(made);
         stage_ = stage::ready;
     }
-    // What became ready and was not published is dirty still.
-    if (stage_ == stage::ready) shm::abandon_capture(where);
+    // What became ready and was not published is dirty; else our successor sees to it.
+    const bool is_ours = order_.fence && order_.fence().has_value();
+    if (stage_ == stage::ready && is_ours) shm::abandon_capture(where);
     taker_ = nullptr;
 }
 
@@ -325,17 +326,21 @@ result<bool> checkpointer::take_now(const moment& now, shm::participant& self,
     }
 }
 
+std::uint64_t request_checkpoint(shm::region& where, bool full) noexcept {
+    auto& mark = where.header().checkpoint;
+    const std::uint64_t mine = shm::word(mark.asked).fetch_add(1) + 1;
+    std::uint64_t seen = shm::load(mark.asked_full);
+    while (full && seen < mine && !shm::word(mark.asked_full).compare_exchange_weak(seen, mine)) {
+    }
+    return mine;
+}
+
 result<bool> ask_checkpoint(shm::region& where, bool full, shm::deadline until) noexcept {
     constexpr std::chrono::milliseconds slice{50};
-    auto& mark = where.header().checkpoint;
     if (!where.writable()) return errc::read_only;
+    const auto& mark = where.header().checkpoint;
     const std::uint64_t before = shm::load(mark.lsn);
-    const std::uint64_t mine = shm::word(mark.asked).fetch_add(1) + 1;
-    if (full) {
-        std::uint64_t seen = shm::load(mark.asked_full);
-        while (seen < mine && !shm::word(mark.asked_full).compare_exchange_weak(seen, mine)) {
-        }
-    }
+    const std::uint64_t mine = request_checkpoint(where, full);
     until = until.from(where.waits().now_ns());
     for (;;) {
         const std::uint64_t served = shm::load(mark.served);

@@ -123,6 +123,9 @@ class checkpointer {
     std::thread hands_;
 };
 
+/// Asks whoever keeps the world for a checkpoint, waits for nothing: the number of the request.
+std::uint64_t request_checkpoint(shm::region& where, bool full) noexcept;
+
 /// Asks whoever keeps the world for a checkpoint and waits for it. False: nothing had changed.
 /// Errors: stalled, and what refused the checkpoint.
 result<bool> ask_checkpoint(shm::region& where, bool full, shm::deadline until) noexcept;

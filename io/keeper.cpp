@@ -143,6 +143,7 @@ result<> keeper::freeze(shm::region& where, errc cause) noexcept {
         where.waits().wake(shm::low_half(mark.lsn), INT_MAX);
     }
     writer_.reset();
+    if (checkpoints_) checkpoints_->stop();  // Before others may begin.
     lease_.give_back();
     const bool is_named = cause == errc::lease_lost || cause == errc::garbled;
     return is_named ? cause : errc::durability_lost;  // Its cause stands in the mark.

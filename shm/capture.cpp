@@ -82,11 +82,16 @@ result<cut> capture::begin(const cut_options& options) noexcept {
     prepare(options);
     PERDURE_TRY(close_gate(*self_, options.until));
     const std::uint64_t from = where_->waits().now_ns();
+    if (has_fenced()) {
+        open_gate(*self_);
+        return errc::garbled;
+    }
     const auto was = state_in(*where_);
     PERDURE_ASSERT(was.phase == capture_phase::idle);
     cut_ = {was.epoch + 1, next_lsn(*where_) - 1, load(header.page_next.value),
             load(header.world_time.value), 0};
     whole_ = options.whole;
+    sliced_ = options.sliced;
     // A death before the state leaves words that nobody looks at while it says idle.
     PERDURE_CRASH_POINT("capture.cut");
     put(header.capture_cursor.value, 0);
@@ -112,6 +117,19 @@ result<cut> capture::begin(const cut_options& options) noexcept {
     return cut_;
 }
 
+bool capture::has_fenced() const noexcept {
+    for (std::uint32_t i = 0; i < where_->geometry().slot_count; ++i) {
+        if (load(where_->slot(i).active) == slot_fenced) return true;
+    }
+    return false;
+}
+
+/// False when it was given up, or when somebody else's is under way.
+bool capture::is_under_way() const noexcept {
+    const auto state = state_in(*where_);
+    return state.phase == capture_phase::capture && state.epoch == cut_.epoch;
+}
+
 bool capture::wants(std::uint64_t page) const noexcept {
     if (page >= cut_.end) return false;
     return whole_ || (peek(where_->dirty_word(other(cut_.epoch), page)) >> (page % 64) & 1) != 0;
@@ -132,9 +150,9 @@ result<> capture::copy(std::uint64_t page, std::span<std::byte> into) noexcept {
         if (shadow_of(tag) >= load(header.capture.shadow_pages)) return errc::garbled;
         copy_out(into.data(), where_->shadow(shadow_of(tag)), page_bytes);
     }
+    if (!is_under_way()) return errc::conflict;
     // Not before: until here a store had to leave the page as it was.
     step(header.capture_cursor.value, page + 1);
-    if (state_in(*where_).phase != capture_phase::capture) return errc::conflict;
     return {};
 }
 
@@ -165,7 +183,7 @@ result<> capture::end() noexcept {
     const auto idle = pack({cut_.epoch, capture_phase::idle, whole_});
     // By comparison: a writer that gave the capture up has changed the cut's pages since.
     if (word(header.capture.state).compare_exchange_strong(under_way, idle)) return {};
-    return under_way == idle ? result<>() : errc::conflict;
+    return sliced_ && under_way == idle ? result<>() : errc::conflict;
 }
 
 void capture::forget() noexcept {

@@ -71,7 +71,8 @@ class capture {
     capture(region& where, participant& self) noexcept : where_(&where), self_(&self) {}
 
     /// Closes the gate, makes the cut, opens it. Requires: no capture is under way, and
-    /// abandon_capture() came after the region was taken over. Errors: stalled, garbled.
+    /// abandon_capture() came after the region was taken over. Errors: stalled; garbled, also where
+    /// a slot was fenced: half a transaction of it may lie in the rows, which only a replay heals.
     result<cut> begin(const cut_options& options) noexcept;
 
     /// True when the capture has to copy this page.
@@ -95,11 +96,14 @@ class capture {
 
   private:
     void prepare(const cut_options& options) noexcept;
+    [[nodiscard]] bool is_under_way() const noexcept;
+    [[nodiscard]] bool has_fenced() const noexcept;
 
     region* where_;
     participant* self_;
     cut cut_;
     bool whole_ = false;
+    bool sliced_ = false;
 };
 
 /// Pages that the last capture wanted are dirty again, whatever had become of it: after a failure,

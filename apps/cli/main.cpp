@@ -13,6 +13,7 @@
 #include <perdure/apps/cli/history.hpp>
 #include <perdure/apps/cli/reading.hpp>
 #include <perdure/apps/cli/state.hpp>
+#include <perdure/apps/cli/world_history.hpp>
 #include <perdure/apps/import/options.hpp>
 
 namespace perdure::apps {
@@ -33,6 +34,7 @@ struct command_line {
     checkpoint_order saved;
     restore_choice restored;
     diff_order compared;
+    history_order noted;
     demo_order play;
     part_order part;
     std::function<int()> chosen;
@@ -50,6 +52,7 @@ struct command_line {
         add_import();
         add_state();
         add_checkpoint();
+        add_world_history();
         add_past_commands();
         add_demo();
         add_parts();
@@ -59,7 +62,7 @@ struct command_line {
     [[nodiscard]] const world_choice& chosen_world() const {
         for (const world_choice* each :
              {&import.where, &opened.where, &closing.where, &document.where, &checked.where,
-              &saved.where, &restored.where, &compared.where}) {
+              &saved.where, &restored.where, &compared.where, &noted.where}) {
             if (!each->directory.empty()) return *each;
         }
         return where;
@@ -94,6 +97,17 @@ struct command_line {
         verified->add_flag("--deep", checked.deep,
                            "Also reads every checkpoint and builds the state again from the files");
         choose(verified, chosen, [this] { return verify(checked); });
+    }
+
+    void add_world_history() {
+        CLI::App* told = add_command(app, "history",
+                                     "Lists a world's checkpoints, recoveries and validations, "
+                                     "and how its parts were",
+                                     "perdure history ./bazaar --limit 5");
+        add_world(told, noted.where);
+        told->add_option("--limit", noted.limit, "At most so many of each; 0: all")
+            ->capture_default_str();
+        choose(told, chosen, [this] { return world_history(noted); });
     }
 
     void add_checkpoint() {

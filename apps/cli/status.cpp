@@ -8,12 +8,58 @@
 #include <boost/json.hpp>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
+#include <perdure/apps/cli/gauges.hpp>
 #include <perdure/io/digest.hpp>
 
 namespace perdure::apps {
 namespace {
 
 namespace json = boost::json;
+
+/// What the region says of the world's parts, and the kernel of its keeper.
+std::vector<component> parts_of(const condition& now) {
+    auto parts = components_of(now);
+    if (now.keeper_pid == 0 || process_state(now.keeper_pid) != "stopped") return parts;
+    auto& keeper = *std::ranges::find(parts, "keeper", &component::name);
+    keeper.state = "stopped";
+    keeper.health = 0;
+    keeper.alarm = fmt::format(
+        "process {} is stopped, and no other can take its place: kill -CONT {}, or kill it",
+        now.keeper_pid, now.keeper_pid);
+    return parts;
+}
+
+int health_of(const std::vector<component>& parts) {
+    return std::ranges::min(parts, {}, &component::health).health;
+}
+
+json::object health_json(const std::vector<component>& parts) {
+    json::array components;
+    json::array alarms;
+    for (const auto& each : parts) {
+        components.push_back(json::object{{"name", each.name},
+                                          {"state", each.state},
+                                          {"health", each.health},
+                                          {"note", each.note}});
+        if (!each.alarm.empty()) alarms.push_back(json::string(each.name + ": " + each.alarm));
+    }
+    return {{"percent", health_of(parts)},
+            {"components", std::move(components)},
+            {"alarms", std::move(alarms)}};
+}
+
+void print_health(const std::vector<component>& parts) {
+    std::string ill;
+    for (const auto& each : parts) {
+        if (each.health == 100) continue;
+        ill += fmt::format("{}{} {} %: {}", ill.empty() ? "  (" : "; ", each.name, each.health,
+                           each.note);
+    }
+    print(fmt::format("health        {} %{}{}", health_of(parts), ill, ill.empty() ? "" : ")"));
+    for (const auto& each : parts) {
+        if (!each.alarm.empty()) print(fmt::format("ALARM         {}: {}", each.name, each.alarm));
+    }
+}
 
 json::object checkpoint_json(const condition& now) {
     const auto& mark = now.checkpoint;
@@ -54,6 +100,7 @@ json::object as_json(const world& seen, const condition& now) {
             {"incarnation", now.incarnation},
             {"fault", now.fault == 0 ? json::value(nullptr)
                                      : json::value(name(static_cast<errc>(now.fault)))},
+            {"health", health_json(parts_of(now))},
             {"checkpoint", checkpoint_json(now)},
             {"participants", std::move(sitting)}};
 }
@@ -90,6 +137,7 @@ void print_checkpoint(const condition& now) {
 
 void print_readable(const world& seen, const condition& now) {
     print(fmt::format("world         {}", seen.directory()));
+    print_health(parts_of(now));
     print(fmt::format("region        {}, {} of {}", seen.region().path(),
                       rounded_bytes(now.region_bytes), rounded_bytes(now.capacity_bytes)));
     print(now.keeper_pid != 0

@@ -29,12 +29,19 @@ class outside_books {
     };
     /// Looks up every key. Throws failure when the world cannot be read.
     [[nodiscard]] comparison compare(session& by, const ledger& in) const;
+    /// Trades on the wrong side of `lsn` in a world that ends with it: told up to there and
+    /// missing, or told behind it and there. Throws failure.
+    [[nodiscard]] std::uint64_t misplaced(session& by, const ledger& in, std::uint64_t lsn) const;
 
   private:
     struct account {
         std::vector<std::uint64_t> lsns;  ///< Of trade 1, 2, ...; 0 where none was told.
         std::uint64_t durable_trade = 0;  ///< The last one told durable, and with it all before.
     };
+    /// LSN of the trade's key, 0 when the world has none.
+    [[nodiscard]] static std::uint64_t lsn_of(session& by, const ledger& in, std::uint32_t worker,
+                                              std::uint64_t trade);
+
     std::map<std::uint32_t, account> workers_;
     std::uint64_t applied_ = 0;
     std::uint64_t durable_ = 0;

@@ -22,6 +22,7 @@
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/demo/books.hpp>
 #include <perdure/apps/demo/outcome.hpp>
+#include <perdure/apps/demo/then.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -87,6 +88,7 @@ class play {
         crash_the_machine();
         compare_after_kills();
         come_back();
+        outcome_.then = restore_then(scratch_.world(), then_lsn_, books_);
         return std::move(outcome_);
     }
 
@@ -132,6 +134,7 @@ class play {
     std::array<seat, demo_workers> seats_;
     std::uint32_t started_ = 0;
     std::uint64_t probes_ = 0;
+    std::uint64_t then_lsn_ = 0;  // What was durable in the middle of the play.
 };
 
 void play::found_a_world() {
@@ -170,6 +173,7 @@ void play::keep_killing() {
     auto next_worker = pace_.worker_kill;
     auto next_keeper = pace_.keeper_kill;
     auto next_figures = pace_.figures;
+    auto next_checkpoint = pace_.whole / 5;
     std::uint32_t turn = 0;
     while (elapsed() < pace_.whole) {
         // Not in step with anything the workers do.
@@ -182,6 +186,11 @@ void play::keep_killing() {
             next_keeper += pace_.keeper_kill;
             kill_keeper();
         }
+        if (elapsed() >= next_checkpoint) {
+            next_checkpoint += pace_.whole / 5;
+            io::request_checkpoint(world_->region(), false);  // Nobody waits for it.
+        }
+        if (then_lsn_ == 0 && elapsed() >= pace_.whole / 2) then_lsn_ = books_.durable_lsn();
         if (elapsed() >= next_figures) {
             next_figures += pace_.figures;
             show();
@@ -306,6 +315,10 @@ void play::compare_after_kills() {
     const auto found = books_.compare(*by_, world_->books());
     outcome_.lost_by_kills = found.applied_lost;
     outcome_.kills_in_transaction = world_->status().repairs_undone;
+    const auto saved = world_->status();
+    outcome_.checkpoint_lsn = saved.checkpoint.lsn;
+    outcome_.cut_us_max = static_cast<double>(saved.captures.cut_ns_max) / 1e3;
+    outcome_.captures = saved.captures.captures;
     outcome_.acked_applied = books_.applied();
     outcome_.acked_durable = books_.durable();
     outcome_.applied_not_yet_durable = books_.applied() - books_.durable();
@@ -323,6 +336,7 @@ void play::come_back() {
     world_.emplace(world::open(scratch_.world(), options(true)));
     outcome_.recovery_ms = microseconds_since(began) / 1e3;
     outcome_.recovered_transactions = world_->opened().transactions;
+    outcome_.recovered_rows = world_->opened().rows;
     by_.emplace(world_->join());
     const auto found = books_.compare(*by_, world_->books());
     outcome_.lost_by_machine_crash = found.durable_lost;

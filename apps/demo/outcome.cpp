@@ -33,10 +33,21 @@ void print_end(const demo_outcome& o) {
         "by crash   {} of {} durable trades lost; of {} not yet durable, {} came back",
         o.lost_by_machine_crash == 0 ? "none" : grouped(o.lost_by_machine_crash),
         grouped(o.acked_durable), grouped(o.applied_not_yet_durable), grouped(o.undurable_kept)));
-    print(fmt::format("now        {}: {} transactions replayed in {}, money {}",
+    print(fmt::format(
+        "saved      {} checkpoints begun under load, the newest of LSN {}; writers kept out for {} "
+        "at most",
+        o.captures, grouped(o.checkpoint_lsn), rounded_time(o.cut_us_max * 1e3)));
+    print(fmt::format("now        {}: {} rows loaded, {} transactions replayed in {}, money {}",
                       o.nothing_lost() ? "all is well" : "SOMETHING WAS LOST",
-                      grouped(o.recovered_transactions), rounded_time(o.recovery_ms * 1e6),
+                      grouped(o.recovered_rows), grouped(o.recovered_transactions),
+                      rounded_time(o.recovery_ms * 1e6),
                       o.conserved ? "conserved" : "NOT CONSERVED"));
+    print(
+        fmt::format("and then   restored to LSN {}, the middle of it, in {}: {} trades misplaced, "
+                    "money {}",
+                    grouped(o.then.lsn), rounded_time(o.then.milliseconds * 1e6),
+                    o.then.misplaced == 0 ? "no" : grouped(o.then.misplaced),
+                    o.then.conserved ? "conserved" : "NOT CONSERVED"));
 }
 
 void print_json(const demo_outcome& o) {
@@ -50,6 +61,15 @@ void print_json(const demo_outcome& o) {
                               {"takeover_p50_us", o.takeover_us(0.5)},
                               {"takeover_max_us", o.takeover_us(1)},
                               {"recovery_ms", o.recovery_ms},
+                              {"recovered_rows", o.recovered_rows},
+                              {"recovered_transactions", o.recovered_transactions},
+                              {"checkpoint_lsn", o.checkpoint_lsn},
+                              {"checkpoints_begun", o.captures},
+                              {"cut_max_us", o.cut_us_max},
+                              {"restored_lsn", o.then.lsn},
+                              {"restored_ms", o.then.milliseconds},
+                              {"restored_misplaced", o.then.misplaced},
+                              {"restored_conserved", o.then.conserved},
                               {"conserved", o.conserved}});
 }
 
@@ -93,7 +113,7 @@ void live_figures::show(const demo_moment& now) {
                         grouped(behind), now.so_far->worker_kills, now.so_far->keeper_kills));
     } else {
         // Up over the last drawing; each line is cleared to its end.
-        std::string text = drawn_ ? "\x1b[7A" : "";
+        std::string text = drawn_ ? "\x1b[8A" : "";
         const auto line = [&text](const std::string& content) { text += content + "\x1b[K\n"; };
         line(fmt::format("\x1b[1mperdure demo\x1b[0m  {:.1f} s of {:.0f} s", now.seconds,
                          now.seconds_planned));
@@ -105,6 +125,10 @@ void live_figures::show(const demo_moment& now) {
         line(fmt::format("  commit   p50 {}   p99 {}", p50, p99));
         line(fmt::format("  durable  p50 {} after the commit   {} commits behind, {} of the ring",
                          durable, grouped(behind), rounded_bytes(now.world.lag_bytes)));
+        line(fmt::format(
+            "  saved    checkpoint of LSN {}, {} begun, writers kept out for {} at most",
+            grouped(now.world.checkpoint.lsn), now.world.captures.captures,
+            rounded_time(static_cast<double>(now.world.captures.cut_ns_max))));
         line(fmt::format("  books    {} acknowledged as applied, {} as durable",
                          grouped(now.applied), grouped(now.durable)));
         text.pop_back();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <perdure/apps/demo/stage.hpp>
+#include <perdure/apps/demo/then.hpp>
 
 namespace perdure::apps {
 
@@ -28,11 +29,17 @@ struct demo_outcome {
     std::uint64_t dropped_bytes = 0;
     double recovery_ms = 0;
     std::uint64_t recovered_transactions = 0;
+    std::uint64_t recovered_rows = 0;  ///< Of the checkpoint that it began with.
+    std::uint64_t checkpoint_lsn = 0;  ///< Of the newest before the crash.
+    std::uint64_t captures = 0;
+    double cut_us_max = 0;
+    restored_past then;
     bool conserved = false;
     std::vector<std::string> problems;
 
     [[nodiscard]] bool nothing_lost() const noexcept {
-        return lost_by_kills == 0 && lost_by_machine_crash == 0 && conserved && problems.empty();
+        return lost_by_kills == 0 && lost_by_machine_crash == 0 && conserved && problems.empty() &&
+               then.misplaced == 0 && then.conserved;
     }
     [[nodiscard]] double takeover_us(double share) const noexcept;
 };

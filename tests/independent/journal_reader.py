@@ -52,7 +52,8 @@ def read_manifest(path):
     segments, before, world = [], bytes(32), rows[0][32:48]
     for number, row in enumerate(rows[:count], 1):
         fmt, kind, size, seq = struct.unpack_from("<HHIQ", row, 8)
-        must((fmt, size, seq) == (1, 512, number) and row[32:48] == world and (0 < kind < 6 or kind in (16, 17))
+        known = 0 < kind < 6 or kind in (16, 17)
+        must((fmt, size, seq) == (1, 512, number) and row[32:48] == world and known
              and not any(row[208 if kind == 16 else 176:508]) and row[144:176] == before
              and (kind == 1) == (number == 1), f"MANIFEST {number}")
         before = blake(row)
@@ -98,7 +99,6 @@ class Cursor:
 
     def fields(self, layout):
         return struct.unpack(layout, self.take(struct.calcsize(layout)))
-
     def stream(self, mode, size):
         return self.take(size) if mode == 1 else unpack_frame(self.take(*self.fields("<I")), size)
 

@@ -110,6 +110,25 @@ BOOST_FIXTURE_TEST_CASE(what_was_dirty_stays_dirty_when_a_capture_fails, capture
     BOOST_TEST(difference(expected, seen) == "");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_keeper_that_was_replaced_finishes_no_capture, captured_bank) {
+    row_image seen;
+    const auto at = by.begin({.whole = true}).value();
+    BOOST_TEST_REQUIRE(copy_all(where, by, at, seen).has_value());
+    by.forget();
+    pay(1, 2);
+    const auto next = by.begin({}).value();
+    abandon_capture(where);  // By a successor: nothing is left to copy, and that is no success.
+    BOOST_CHECK(copy_all(where, by, next, seen).error() == errc::conflict);
+    BOOST_TEST(is_dirty(page_of(1)));
+}
+
+BOOST_FIXTURE_TEST_CASE(half_a_transaction_of_a_fenced_slot_enters_no_capture, captured_bank) {
+    where.slot(3).active = slot_fenced;
+    BOOST_CHECK(by.begin({.whole = true}).error() == errc::garbled);
+    pay(1, 2);  // The gate is open.
+    where.slot(3).active = 0;
+}
+
 BOOST_FIXTURE_TEST_CASE(nothing_changed_means_nothing_to_copy, captured_bank) {
     row_image seen;
     const auto at = by.begin({.whole = true}).value();

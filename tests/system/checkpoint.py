@@ -146,8 +146,9 @@ def the_past_is_shown_beside_a_running_keeper():
     with rig.Place() as place:
         world, hashes = three_points(place)
         keeper = kept(world)
-        then = done("query", world, "accounts", "--limit", 0, "--lsn", hashes[0][0], "--json").json()
-        now = done("query", world, "accounts", "--limit", 0, "--json").json()
+        accounts = ["query", world, "accounts", "--limit", 0, "--json"]
+        then = done(*accounts, "--lsn", hashes[0][0]).json()
+        now = done(*accounts).json()
         claim(0 < len(then["rows"]) < len(now["rows"]), "fewer accounts then")
         out = done("export", world, "accounts", "--format", "csv", "--lsn", hashes[0][0]).out
         claim(len(out.splitlines()) == len(then["rows"]) + 1, "export says the same")
@@ -158,7 +159,7 @@ def the_past_is_shown_beside_a_running_keeper():
         claim(done("diff", world, "--from", hashes[1][0], "--to", hashes[1][0]).out.endswith(
             "nothing differs\n"), "a point does not differ from itself")
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 60))
-        latest = done("query", world, "accounts", "--limit", 0, "--at", stamp, "--json").json()
+        latest = done(*accounts, "--at", stamp).json()
         claim(len(latest["rows"]) == len(now["rows"]), "a time behind the last is now")
         claim(stop(keeper) == 0, "it stops")
 

@@ -15,7 +15,9 @@ import rig
 
 FIELDS = {"acked_applied", "lost_by_kills", "acked_durable", "lost_by_machine_crash",
           "applied_not_yet_durable", "kills", "kills_in_transaction", "takeover_p50_us",
-          "takeover_max_us", "recovery_ms", "conserved"}
+          "takeover_max_us", "recovery_ms", "conserved", "recovered_rows",
+          "recovered_transactions", "checkpoint_lsn", "checkpoints_begun", "cut_max_us",
+          "restored_lsn", "restored_ms", "restored_misplaced", "restored_conserved"}
 
 
 def leftovers(place, told):
@@ -35,6 +37,10 @@ def the_demo_loses_nothing_and_says_so():
         rig.claim(seen["lost_by_kills"] == 0 and seen["lost_by_machine_crash"] == 0,
                   "nothing is lost", seen)
         rig.claim(seen["conserved"] is True, "money is conserved", seen)
+        rig.claim(seen["checkpoint_lsn"] > 0 and seen["recovered_rows"] > 0,
+                  "checkpoints are taken under load and recovered from", seen)
+        rig.claim(seen["restored_misplaced"] == 0 and seen["restored_conserved"] is True and
+                  seen["restored_lsn"] > 0, "a point in the past is what it was", seen)
         rig.claim(seen["kills"] >= 3 and seen["kills_in_transaction"] > 0,
                   "processes are killed, some inside a transaction", seen)
         rig.claim(seen["acked_durable"] > 1000 and
