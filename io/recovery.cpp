@@ -190,6 +190,7 @@ result<> apply_block(shm::loader& loading, std::span<const std::byte> records,
 
 result<> replay(file_system& files, const manifest& promised, const recovery_plan& plan,
                 shm::loader& loading, opening_report& report) {
+    if (loading.last_lsn() >= plan.lsn_max) return {};  // The checkpoint alone is what is wanted.
     auto& found = report.found;
     const std::uint64_t from = loading.last_lsn() + 1;
     const auto& segments = promised.segments();
