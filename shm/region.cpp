@@ -349,7 +349,8 @@ region region::over(std::span<std::byte> bytes, const region_options& options) {
 region region::view(std::span<std::byte> bytes) {
     region made;
     const auto& header = *reinterpret_cast<const region_header*>(bytes.data());
-    check_header("(buffer)", header, bytes.size());
+    // A buffer ends where its owner says: it is long enough for all that over() laid into it.
+    check_header("(buffer)", header, std::max<std::uint64_t>(bytes.size(), file_end(header)));
     made.adopt(bytes.data());
     made.alive_ = life_page();
     return made;

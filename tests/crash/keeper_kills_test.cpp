@@ -10,6 +10,7 @@
 #include <chrono>
 #include <fstream>
 #include <map>
+#include <perdure/io/restore.hpp>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/tests/core/scene.hpp>
 #include <perdure/tests/crash/named_points.hpp>
@@ -31,6 +32,7 @@ enum class circumstance {
     torn_tail,   ///< It finds half a block behind the journal's end.
     bad_disk,    ///< Its first sync fails.
     recovering,  ///< It rebuilds the region.
+    restoring,   ///< It makes a new world of this one and puts it in its place.
 };
 
 struct death {
@@ -62,9 +64,15 @@ class play {
         options_ = where_.options();
         options_.ring_bytes = 64ULL << 10;
         if (end.when != circumstance::torn_tail) options_.segment_bytes = 16ULL << 10;
+        // As many checkpoints as there are looks, all full, and no more kept than must be.
+        options_.checkpoints.every_ns = 1;
+        options_.checkpoints.full_every_ns = 1;
+        options_.checkpoints.keep_count = 2;
         make_history();
         if (end.when == circumstance::recovering) {
             die_recovering();
+        } else if (end.when == circumstance::restoring) {
+            die_restoring();
         } else {
             die_keeping();
         }
@@ -113,6 +121,7 @@ class play {
         for (int i = 0; i < 4; ++i) {
             for (int each = 0; each < 4; ++each) commit_one(in, by);
             if (!in.wait(by, deeds_.back().paid, durability::durable)) note("the history");
+            if (i == 1 && end_.when == circumstance::recovering) in.checkpoint(true);
         }
         for (auto& each : deeds_) each.acknowledged = true;
         if (end_.when == circumstance::torn_tail) tear();
@@ -240,6 +249,24 @@ class play {
         judge_recovered();
     }
 
+    void die_restoring() {
+        child restorer([&] {
+            begin_to_die();
+            io::kernel_calls calls;
+            io::restore_order what;
+            what.from = where_.directory();
+            what.to = where_.directory() + ".restored";
+            what.how.region_directory = where_.memory();
+            what.how.region.capacity_bytes = options_.capacity_bytes;
+            io::restore_world(calls, what);
+            io::swap_worlds(calls, what.from, what.to);
+            return 0;
+        });
+        died_ = ended_by(restorer.wait());
+        if (died_) where_.delete_region();
+        judge_recovered();
+    }
+
     void judge_recovered() {
         auto in = open();
         auto by = in.join();
@@ -283,7 +310,10 @@ class play {
 };
 
 std::vector<circumstance> circumstances_of(const std::string& point) {
-    if (point.starts_with("rebuild.")) return {circumstance::recovering};
+    if (point.starts_with("rebuild.") || point.starts_with("recovery.")) {
+        return {circumstance::recovering};
+    }
+    if (point.starts_with("restore.")) return {circumstance::restoring};
     if (point == "journal.tail_erased") return {circumstance::torn_tail};
     if (point == "keeper.freeze") return {circumstance::bad_disk};
     if (point.starts_with("manifest.")) return {circumstance::working, circumstance::recovering};
