@@ -39,6 +39,7 @@ class bazaar {
         : place_(asked, "perdure"), how_(how) {
         const store_plan& plan = place_.plan();
         how_.region_directory = plan.memory_directory;
+        how_.checkpoints = no_checkpoints();
         how_.capacity_bytes = std::max(how.capacity_bytes, plan.store_bytes);
         directory_ = std::string(plan.disk_directory) + "/world";
         world::create(directory_);

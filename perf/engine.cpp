@@ -3,7 +3,10 @@
 
 #include "peers/boost_map.hpp"
 #include "peers/lmdb.hpp"
+#include "peers/redis.hpp"
 #include "peers/robust_mutex.hpp"
+#include "peers/rocksdb.hpp"
+#include "peers/sqlite.hpp"
 #if defined(PERDURE_PERF_WITH_PERDURE)
 #include "perdure_engine.hpp"
 #endif
@@ -27,6 +30,9 @@ constexpr entry built_in[] = {
     {"boost-mutex", make_boost_mutex},
     {"boost-striped", make_boost_striped},
     {"robust-mutex", make_robust_mutex},
+    {"rocksdb", make_rocksdb},
+    {"sqlite", make_sqlite},
+    {"redis", make_redis},
 };
 
 const entry* find(std::string_view name) noexcept {

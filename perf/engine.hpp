@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace perdure::perf {
 
@@ -40,6 +41,8 @@ struct store_plan {
     std::uint64_t accounts;
     std::uint64_t store_bytes;  ///< Address space and memory an engine with a fixed size takes.
     durability_level level;     ///< The strongest level that the work asks for.
+    std::uint32_t boot;         ///< Which boot a world is opened in; 0 = the machine's.
+    std::uint32_t keeps_log;    ///< 1: nothing shortens the log by itself, so that it grows long.
     std::uint32_t reserved;
 };
 
@@ -47,6 +50,40 @@ struct store_plan {
 struct journal_state {
     std::uint64_t ring_wraps = 0;
     std::uint64_t lag_bytes = 0;
+};
+
+/// One full copy of a store on the disk, made beside its writers. Plain bytes: it travels in a
+/// shared page. Times are of the monotonic clock.
+struct saved_copy {
+    std::uint64_t begun_ns;
+    std::uint64_t captured_ns;  ///< Writers feel it no more, where the engine knows; else the end.
+    std::uint64_t ended_ns;     ///< It is durable.
+    std::uint64_t rows;
+    std::uint64_t row_bytes;
+    std::uint64_t file_bytes;
+    std::uint64_t pages;    ///< Copied, where the engine knows.
+    std::uint64_t gate_ns;  ///< Writers were kept out, where the engine knows.
+    std::uint64_t shadows;  ///< Pages that writers had to copy, where the engine knows.
+};
+
+/// What a keeper that takes copies one after the other knows about them.
+struct saving_state {
+    std::vector<saved_copy> copies;
+    std::uint64_t aborts = 0;       ///< Given up, and begun anew.
+    std::uint64_t shadows_max = 0;  ///< The most pages that writers had to copy in one.
+    std::uint64_t gate_wait_ns_max = 0;
+};
+
+/// What a store had to do when it was opened, where the engine knows.
+struct opening_cost {
+    std::uint64_t rows;
+    std::uint64_t transactions;
+    double load_ms;
+    double replay_ms;
+    double index_ms;
+    std::uint64_t region_bytes;
+    /// Memory at its highest, shared memory included: of the process and of a server it started.
+    std::uint64_t peak_bytes;
 };
 
 class engine_failure : public std::runtime_error {
@@ -72,9 +109,18 @@ class engine {
     virtual void start_keeper() {}
     virtual void stop_keeper() {}
     [[nodiscard]] virtual journal_state journal() { return {}; }
+    /// As start_keeper(), of a keeper that takes full copies one after the other until it is
+    /// stopped. False: it has none of that kind; a worker's second thread calls save() instead.
+    virtual bool start_saving_keeper() { return false; }
+    /// What that keeper has done since it was started. Requires: it still is.
+    [[nodiscard]] virtual saving_state saving() { return {}; }
+    /// Makes one full copy on the disk in the place of the last one, durably. Requires: open(). By
+    /// any one thread, beside the one that pays.
+    virtual saved_copy save() { throw engine_failure("this engine copies nothing"); }
 
     /// Opens an existing store in this process.
     virtual void open(const store_plan& plan) = 0;
+    [[nodiscard]] virtual opening_cost opened() { return {}; }
     /// Touches all memory, so that no page fault falls into the measurement.
     virtual void warm() = 0;
 

@@ -185,6 +185,8 @@ measurement measure(crew& all, std::size_t counted, const duration_plan& how_lon
     measurement found;
     found.operations_per_second =
         static_cast<double>(last - first) * 1e9 / static_cast<double>(ended - started);
+    found.begun_ns = started;
+    found.ended_ns = ended;
     for (std::size_t i = 0; i < counted; ++i) found.latency.add(all.worker(i).latency);
     return found;
 }

@@ -13,6 +13,7 @@
 
 #include "engine.hpp"
 #include "histogram.hpp"
+#include "pace.hpp"
 
 #include <sys/types.h>
 #include <atomic>
@@ -31,6 +32,7 @@ enum class task : std::uint32_t {
     hold = 5,           ///< Opens a transaction on account 0 and stays inside.
     take_over = 6,      ///< Kills the holder of account 0, then pays from that account.
     attach = 7,         ///< Opens the store; the time that took is the latency.
+    recover = 8,        ///< As attach, and pays once: the latency is that of both.
 };
 
 struct worker_order {
@@ -38,6 +40,16 @@ struct worker_order {
     draw how = draw::uniform;
     std::uint32_t batch = 1;
     std::uint32_t number = 0;  ///< Seed, and which half of the accounts in a disjoint draw.
+    std::uint32_t saves = 0;   ///< 1: beside it a second thread makes copies while it is measured.
+};
+
+/// Copies that were made beside a worker, by a thread of its process.
+struct copies_page {
+    static constexpr std::size_t copies_max = 1'024;
+
+    std::atomic<std::uint64_t> count;  ///< Released behind the copy it counts.
+    saved_copy copies[copies_max];
+    char failure[256];
 };
 
 struct worker_page {
@@ -46,7 +58,10 @@ struct worker_page {
     std::atomic<std::uint32_t> wanted;   ///< pay_then_hold: now hold.
     std::atomic<std::uint32_t> holding;  ///< The worker is inside a transaction.
     alignas(64) std::atomic<std::uint64_t> operations;
-    alignas(64) histogram latency;  ///< Of the newest measuring phase.
+    alignas(64) histogram latency;  ///< Of the newest measuring phase, as is `went`.
+    pace went;                      ///< Where operations are counted in strides.
+    opening_cost opened;
+    copies_page saved;
     char failure[256];
 };
 
@@ -105,6 +120,8 @@ class crew {
 struct measurement {
     double operations_per_second = 0;
     histogram latency;
+    std::uint64_t begun_ns = 0;  ///< Of the monotonic clock, as is the end.
+    std::uint64_t ended_ns = 0;
 };
 
 struct duration_plan {
@@ -114,6 +131,9 @@ struct duration_plan {
 
 /// Warms and measures a crew that is ready; the figures are those of its first `counted` workers.
 [[nodiscard]] measurement measure(crew& all, std::size_t counted, const duration_plan& how_long);
+
+/// A process's memory at its highest, as the kernel counts it.
+[[nodiscard]] std::uint64_t peak_bytes(pid_t process);
 
 /// What a worker process does; the programs call it when their first argument is `worker`.
 int worker_main(int argc, char** argv);

@@ -41,6 +41,8 @@ options parse(int argc, char** argv) {
             asked.works = split(argv[++i]);
         } else if (word == "--engines" && has_value) {
             asked.engines = split(argv[++i]);
+        } else if (word == "--suite" && has_value) {
+            asked.suite = argv[++i];
         } else if (word == "--scratch" && has_value) {
             asked.scratch = argv[++i];
         } else {
@@ -91,16 +93,20 @@ store_plan options::plan_for(std::string_view engine) const {
     set_text(plan.memory_directory, "/dev/shm/" + own);
     set_text(plan.disk_directory, (scratch / own).string());
     plan.accounts = account_count;
-    plan.store_bytes = std::uint64_t{1} << 30U;
+    plan.store_bytes = store_size{}.bytes;
     plan.level = durability_level::applied;
     std::filesystem::create_directories(plan.memory_directory);
     std::filesystem::create_directories(plan.disk_directory);
     return plan;
 }
 
-store::store(std::string_view engine_name, durability_level level, const options& asked)
+store::store(std::string_view engine_name, durability_level level, const options& asked,
+             const store_size& size)
     : plan_(asked.plan_for(engine_name)) {
     plan_.level = level;
+    plan_.accounts = size.accounts;
+    plan_.store_bytes = size.bytes;
+    plan_.keeps_log = size.keeps_log ? 1 : 0;
     engine_ = make_engine(engine_name);
     try {
         engine_->create(plan_);

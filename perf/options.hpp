@@ -38,10 +38,17 @@ struct options {
     }
 };
 
+struct store_size {
+    std::uint64_t accounts = account_count;
+    std::uint64_t bytes = std::uint64_t{1} << 30U;
+    bool keeps_log = false;
+};
+
 /// One engine's store, made and removed by the parent.
 class store {
   public:
-    store(std::string_view engine_name, durability_level level, const options& asked);
+    store(std::string_view engine_name, durability_level level, const options& asked,
+          const store_size& size = {});
     store(const store&) = delete;
     store& operator=(const store&) = delete;
     ~store();
@@ -51,6 +58,8 @@ class store {
     [[nodiscard]] std::string engine_name() const { return plan_.engine; }
     /// Opens the store here and throws engine_failure unless all money is still there.
     void expect_conserved();
+    /// From now on it is opened in another boot.
+    void reboot() noexcept { ++plan_.boot; }
 
   private:
     store_plan plan_{};

@@ -47,7 +47,34 @@ class perdure_engine final : public engine {
         keeper_.reset();
     }
 
-    void start_keeper() override { keeper_ = std::make_unique<kept_world>(attach()); }
+    void start_keeper() override { keeper_ = std::make_unique<kept_world>(attach(options_)); }
+
+    bool start_saving_keeper() override {
+        diary_ = std::make_unique<checkpoint_diary>();
+        world_options how = options_;
+        how.checkpoints = endless_checkpoints();
+        how.checkpoint_taken = [&diary = *diary_](const io::checkpoint_news& news) {
+            diary.note(news);
+        };
+        keeper_ = std::make_unique<kept_world>(attach(how));
+        aborts_before_ = keeper_->kept().status().captures.aborts;
+        return true;
+    }
+
+    saving_state saving() override {
+        const auto now = keeper_->kept().status();
+        const auto& counters = keeper_->kept().region().header().counters;
+        return {diary_->copies(), now.captures.aborts - aborts_before_, now.captures.shadows_max,
+                shm::load(counters.gate_waits_ns_max)};
+    }
+
+    saved_copy save() override {
+        checkpoint_diary diary;
+        world_options how = options_;
+        how.checkpoint_taken = [&](const io::checkpoint_news& news) { diary.note(news); };
+        if (!attach(how).checkpoint(true)) throw engine_failure("perdure: nothing has changed");
+        return diary.await(1);
+    }
 
     void stop_keeper() override {
         keeper_->stop();
@@ -60,8 +87,19 @@ class perdure_engine final : public engine {
 
     void open(const store_plan& plan) override {
         place(plan);
-        world_.emplace(attach());
+        world_.emplace(attach(options_));
         session_.emplace(world_->join());
+    }
+
+    opening_cost opened() override {
+        const opening& how = world_->opened();
+        return {how.rows,
+                how.transactions,
+                how.load_ms,
+                how.replay_ms,
+                how.index_ms,
+                world_->status().region_bytes,
+                0};
     }
 
     void warm() override { world_->warm(); }
@@ -117,7 +155,9 @@ class perdure_engine final : public engine {
         accounts_ = plan.accounts;
     }
 
-    [[nodiscard]] world attach() const { return world::open(directory_, options_); }
+    [[nodiscard]] world attach(const world_options& how) const {
+        return world::open(directory_, how);
+    }
 
     result<receipt> commit(const payment& what, shm::deadline until) {
         return session_->write(
@@ -155,7 +195,9 @@ class perdure_engine final : public engine {
     world_options options_;
     std::uint64_t accounts_ = 0;
     asset_id gold_ = asset_id::of("gold");
+    std::unique_ptr<checkpoint_diary> diary_;  // Outlives the keeper that writes it.
     std::unique_ptr<kept_world> keeper_;
+    std::uint64_t aborts_before_ = 0;
     std::optional<world> world_;
     std::optional<session> session_;
 };

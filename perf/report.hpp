@@ -10,6 +10,7 @@
 #include "harness.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace perdure::perf {
@@ -27,6 +28,8 @@ class series {
     explicit series(line_title title) : title_(std::move(title)) {}
 
     void add(const measurement& run, const journal_state& journal = {});
+    /// A further figure of the line; the name ends with its unit.
+    void note(std::string name, double value) { notes_.emplace_back(std::move(name), value); }
     /// One line of JSON on standard output; nothing if there was no run.
     void print(const std::string& suite) const;
     [[nodiscard]] const line_title& title() const noexcept { return title_; }
@@ -37,6 +40,10 @@ class series {
     histogram latency_;
     std::uint64_t ring_wraps_ = 0;
     std::uint64_t lag_bytes_ = 0;
+    std::vector<std::pair<std::string, double>> notes_;
 };
+
+/// The value in the middle, or between the two in the middle; 0 of none.
+[[nodiscard]] double median(std::vector<double> values);
 
 }  // namespace perdure::perf

@@ -11,6 +11,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <fstream>
+#include <string>
+#include <thread>
 #include <vector>
 
 namespace perdure::perf {
@@ -30,12 +33,15 @@ class worker {
 
     void run() {
         const worker_order& order = mine_.order;
-        if (order.what == task::attach) return attach();
+        if (order.what == task::attach || order.what == task::recover) return attach();
         store_->open(page_.plan);
         if (order.what == task::hold) return hold();
         store_->warm();
         payment_source source(order.how, page_.plan.accounts, order.number);
         if (order.what == task::take_over) return take_over();
+        std::thread saving;
+        if (order.saves != 0) saving = std::thread([this] { keep_saving(); });
+        const joining ends{saving};
         report_ready();
         while (now() == phase::waiting) doze();
         switch (order.what) {
@@ -52,6 +58,27 @@ class worker {
     }
 
   private:
+    /// Copies end with the phase: whoever waits here needs no word.
+    struct joining {
+        std::thread& who;
+        ~joining() {
+            if (who.joinable()) who.join();
+        }
+    };
+
+    void keep_saving() noexcept {
+        copies_page& into = mine_.saved;
+        try {
+            while (now() != phase::measuring && now() != phase::ended) doze();
+            for (std::uint64_t i = 0; now() == phase::measuring && i < into.copies_max; ++i) {
+                into.copies[i] = store_->save();
+                into.count.store(i + 1, std::memory_order_release);
+            }
+        } catch (const std::exception& error) {
+            std::snprintf(into.failure, sizeof into.failure, "%s", error.what());
+        }
+    }
+
     phase now() const noexcept {
         return static_cast<phase>(page_.now.load(std::memory_order_acquire));
     }
@@ -84,7 +111,10 @@ class worker {
     template <class Operation>
     void timed(Operation&& operation) {
         const bool measured = now() == phase::measuring;
-        if (measured && !was_measured_) mine_.latency = histogram{};
+        if (measured && !was_measured_) {
+            mine_.latency = histogram{};
+            mine_.went = pace{};
+        }
         was_measured_ = measured;
         const std::uint64_t started = nanoseconds_now();
         operation();
@@ -99,8 +129,10 @@ class worker {
     template <class Operation>
     void stride(Operation& operation) {
         std::uint64_t done = 0;
+        const std::uint64_t from = nanoseconds_now();
         timed([&] { done += operation() ? 1U : 0U; });
         for (std::uint64_t i = 1; i < sample_stride; ++i) done += operation() ? 1U : 0U;
+        if (was_measured_) mine_.went.add(from, nanoseconds_now(), done);
         count(done);
     }
 
@@ -153,7 +185,10 @@ class worker {
     void attach() {
         const std::uint64_t started = nanoseconds_now();
         store_->open(page_.plan);
+        if (mine_.order.what == task::recover) (void)store_->pay({0, 1, 1});
         mine_.latency.add(nanoseconds_now() - started);
+        mine_.opened = store_->opened();
+        mine_.opened.peak_bytes += peak_bytes(getpid());  // A server of its own counts.
         if (store_->read(0).balance <= 0) throw engine_failure("account 0 is not there");
         count(1);
         report_ready();
@@ -167,6 +202,15 @@ class worker {
 };
 
 }  // namespace
+
+std::uint64_t peak_bytes(pid_t process) {
+    std::ifstream status("/proc/" + std::to_string(process) + "/status");
+    for (std::string word; status >> word;) {
+        std::uint64_t kilobytes = 0;
+        if (word == "VmHWM:" && status >> kilobytes) return kilobytes * 1024;
+    }
+    return 0;
+}
 
 int worker_main(int argc, char** argv) {
     if (argc != 4) return 2;

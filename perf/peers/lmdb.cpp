@@ -10,8 +10,11 @@
 //   row is needed; deleting the oldest, one by one or a table at once, cost a tenth or more.
 #include "lmdb.hpp"
 
+#include "../harness.hpp"
+
 #include <fcntl.h>
 #include <lmdb.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -23,7 +26,14 @@
 namespace perdure::perf {
 namespace {
 
+/// A copy that reads keeps every page that was replaced since; then there may be no more.
+class map_full : public engine_failure {
+  public:
+    map_full() : engine_failure("lmdb: the map is full") {}
+};
+
 void check(int rc, const char* what) {
+    if (rc == MDB_MAP_FULL) throw map_full{};
     if (rc != 0) throw engine_failure(std::string("lmdb: ") + what + ": " + mdb_strerror(rc));
 }
 
@@ -141,10 +151,14 @@ class lmdb final : public engine {
     }
 
     bool pay(const payment& what) override {
-        write_transaction txn(env_);
-        apply(txn.get(), what, mdb_txn_id(txn.get()));
-        txn.commit();
-        return true;
+        try {
+            write_transaction txn(env_);
+            apply(txn.get(), what, mdb_txn_id(txn.get()));
+            txn.commit();
+            return true;
+        } catch (const map_full&) {
+            return false;
+        }
     }
 
     void pay_durably(std::span<const payment> what) override {
@@ -152,6 +166,24 @@ class lmdb final : public engine {
         std::uint64_t sequence = mdb_txn_id(txn.get()) * what.size();
         for (const payment& one : what) apply(txn.get(), one, sequence++);
         txn.commit();
+    }
+
+    saved_copy save() override {
+        const std::string into = std::string(copy_directory_) + "/lmdb-copy";
+        std::filesystem::remove_all(into);
+        std::filesystem::create_directories(into);
+        saved_copy made{};
+        made.begun_ns = nanoseconds_now();
+        check(mdb_env_copy2(env_, into.c_str(), MDB_CP_COMPACT), "copy");
+        const std::string file = into + "/data.mdb";
+        const int copy = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+        if (copy < 0 || fsync(copy) != 0) throw engine_failure("lmdb: cannot sync " + file);
+        ::close(copy);
+        made.ended_ns = made.captured_ns = nanoseconds_now();
+        made.rows = account_count_;
+        made.row_bytes = account_count_ * (sizeof(account_key) + sizeof(account_row));
+        made.file_bytes = std::filesystem::file_size(file);
+        return made;
     }
 
     account_row read(std::uint64_t account) override {
@@ -202,6 +234,8 @@ class lmdb final : public engine {
     void place(const store_plan& plan) {
         durable_ = plan.level == durability_level::durable;
         directory_ = std::string(durable_ ? plan.disk_directory : plan.memory_directory) + "/lmdb";
+        copy_directory_ = plan.disk_directory;
+        account_count_ = plan.accounts;
     }
 
     [[nodiscard]] int descriptor() const {
@@ -273,6 +307,8 @@ class lmdb final : public engine {
     }
 
     std::string directory_;
+    std::string copy_directory_;
+    std::uint64_t account_count_ = 0;
     bool durable_ = false;
     MDB_env* env_ = nullptr;
     MDB_txn* reader_ = nullptr;

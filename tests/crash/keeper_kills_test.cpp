@@ -117,6 +117,11 @@ class play {
         found(in, by, players, 1000);
         // The first segment is made for less than what stands in the ring when the keeper comes.
         for (int i = 0; i < 40; ++i) commit_one(in, by);
+        // Two generations stand: the keeper's first checkpoint makes the oldest superfluous.
+        for (int i = 0; i < 2 && end_.point.starts_with("retention."); ++i) {
+            in.checkpoint(true);
+            for (int each = 0; each < 8; ++each) commit_one(in, by);
+        }
         if (end_.when == circumstance::working || end_.when == circumstance::bad_disk) return;
         for (int i = 0; i < 4; ++i) {
             for (int each = 0; each < 4; ++each) commit_one(in, by);

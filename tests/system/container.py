@@ -105,7 +105,8 @@ def processes_of_several_pid_namespaces_share_a_world():
             rig.claim(seen["already_applied"] > 0 and
                       seen["already_applied"] + seen["applied"] == 2000, "to its end", seen)
             sitting = rig.run("status", world, "--json").json()["participants"]
-            rig.claim(len({each["process"] for each in sitting}) == 1, "the dead have left their slots", sitting)
+            rig.claim(len({each["process"] for each in sitting}) == 1,
+                      "the dead have left their slots", sitting)
         rig.claim(stop(keeper) == 0, "the keeper has seen it all", keeper.log)
         verdict(world)
 

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The peer Redis, set up as fast as it honestly goes for each level of durability.
+#pragma once
+
+#include "../engine.hpp"
+
+#include <memory>
+
+namespace perdure::perf {
+
+[[nodiscard]] std::unique_ptr<engine> make_redis();
+
+}  // namespace perdure::perf
