@@ -109,11 +109,11 @@ class Report:
         x = self.by.get((work, engine))
         if not x:
             return
-        seconds = x["p50_ns"] / 1e9
+        seconds = x["took_ms"] / 1e3
         what = f"{engine}: {work}, {x['payments']:.0f} payments in the log"
         if "region_bytes" not in x:
-            self.add(what, f"{seconds:.2f} s, peak {mega(x['peak_bytes'])}, "
-                     f"{1e6 * seconds / max(1, x['payments']):.1f} us a payment")
+            each = f", {1e6 * seconds / x['payments']:.1f} us a payment" if x["payments"] else ""
+            self.add(what, f"{seconds:.2f} s, peak {mega(x['peak_bytes'])}{each}")
             return
         self.add(f"{what}, {x['rows']:.0f} rows loaded, {x['transactions']:.0f} replayed",
                  f"{seconds:.2f} s: load {x['load_ms']:.0f} ms, replay {x['replay_ms']:.0f} ms, "

@@ -65,7 +65,8 @@ void lose_memory(const store_plan& plan, bool is_cold) {
 
 class findings {
   public:
-    void add(const opening_cost& cost) {
+    void add(std::uint64_t took_ns, const opening_cost& cost) {
+        took_ms_.push_back(static_cast<double>(took_ns) / 1e6);
         load_ms_.push_back(cost.load_ms);
         replay_ms_.push_back(cost.replay_ms);
         index_ms_.push_back(cost.index_ms);
@@ -75,6 +76,7 @@ class findings {
 
     void tell(series& line, std::uint64_t payments) const {
         line.note("payments", static_cast<double>(payments));
+        line.note("took_ms", median(took_ms_));
         line.note("peak_bytes", static_cast<double>(peak_bytes_));
         if (last_.region_bytes == 0) return;
         line.note("region_bytes", static_cast<double>(last_.region_bytes));
@@ -86,6 +88,7 @@ class findings {
     }
 
   private:
+    std::vector<double> took_ms_;
     std::vector<double> load_ms_;
     std::vector<double> replay_ms_;
     std::vector<double> index_ms_;
@@ -124,7 +127,7 @@ void measure_recovery(const recovery_work& work, const std::string& engine, cons
         recovery.latency = worker.latency;
         recovery.operations_per_second = 1e9 / static_cast<double>(recovery.latency.sum());
         line.add(recovery);
-        found.add(worker.opened);
+        found.add(worker.latency.sum(), worker.opened);
     }
     found.tell(line, payments);
     line.print(asked.suite);

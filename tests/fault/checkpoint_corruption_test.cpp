@@ -123,8 +123,8 @@ struct kept_disk {
         const auto& suite = boost::unit_test::framework::master_test_suite();
         const auto name = boost::unit_test::framework::current_test_unit().p_name.get();
         BOOST_REQUIRE_MESSAGE(holds, "seed " << seed << ", damage " << damages << ", " << what
-                                             << "; again: " << suite.argv[0] << " --run_test=*/"
-                                             << name << (is_torture() ? " -- --torture" : ""));
+                                             << "; again: " << suite.argv[0] << " '--run_test=*/"
+                                             << name << (is_torture() ? "' -- --torture" : "'"));
     }
 
     /// Does the newest checkpoint need it?
