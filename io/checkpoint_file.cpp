@@ -52,9 +52,11 @@ std::string_view why_broken(const checkpoint_footer& footer, const checkpoint_he
                             std::uint64_t file_bytes) noexcept {
     if (footer.magic != footer_magic) return "it does not end with a footer";
     if (footer.crc != checksum(footer)) return "the checksum of the footer is wrong";
-    const bool fits =
-        footer.sections > 0 && footer.sections <= sections_max &&
-        footer.index_at + footer.sections * sizeof(index_entry) + sizeof footer == file_bytes;
+    // No sum of theirs comes round to zero: sections are few, and the file has a footer's length.
+    const std::uint64_t room = file_bytes - sizeof footer;
+    const bool fits = footer.sections > 0 && footer.sections <= sections_max &&
+                      footer.index_at >= sizeof header && footer.index_at <= room &&
+                      footer.sections * sizeof(index_entry) == room - footer.index_at;
     if (footer.footer_bytes != sizeof footer || footer.id != header.id || !fits ||
         footer.format != checkpoint_format_version || footer.last_lsn < header.lsn ||
         footer.reserved != 0 || !is_zero(footer.reserved_back)) {

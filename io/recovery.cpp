@@ -59,12 +59,15 @@ class chain_loader {
         auto reader = PERDURE_TRY(checkpoint_reader::open(files_, path, found));
         PERDURE_TRY(reader.compare(promised_, entry, found));
         into_.header().world_time.value = reader.header().world_time;
-        PERDURE_TRY(load_schemas(reader, entry, found));
-        const auto answer = load_rows(reader, entry, found);
-        if (!answer && !found) {
-            found = finding{answer.error(), path, 0, "its rows do not fit its schemas"};
+        if (const auto done = load_schemas(reader, entry, found); !done) {
+            if (!found) found = finding{done.error(), path, 0, "its schemas are impossible"};
+            return done;
         }
-        return answer;
+        const auto done = load_rows(reader, entry, found);
+        if (!done && !found) {
+            found = finding{done.error(), path, 0, "its rows do not fit its schemas"};
+        }
+        return done;
     }
 
     result<> load_schemas(const checkpoint_reader& reader, const checkpoint_entry& entry,
