@@ -2,9 +2,9 @@
 //
 // Checkpoints as documented and checkpoints as written are one: a second reader, in another
 // language and from docs/formats/ alone, makes of the same real files the tables with the same two
-// hashes, whichever checkpoint it begins with, and refuses damage.
+// hashes, whichever checkpoint it begins with, also with one that was copied slice by slice while
+// writers went on, and refuses damage.
 #define BOOST_TEST_MODULE independent_checkpoint_reader
-#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <fstream>
@@ -12,7 +12,6 @@
 #include <iterator>
 #include <perdure/tests/core/scene.hpp>
 #include <random>
-#include <thread>
 
 namespace {
 
@@ -26,8 +25,33 @@ struct second_opinion {
     std::string words;
 };
 
+/// Does something before each write into the draft of a checkpoint: what a writer does meanwhile.
+class interrupted_calls : public io::kernel_calls {
+  public:
+    std::function<void()> meanwhile;
+
+    int open(const char* path, int flags, unsigned mode) noexcept override {
+        const int made = kernel_calls::open(path, flags, mode);
+        if (std::string_view(path).ends_with(".pcp.new")) draft_ = made;
+        return made;
+    }
+    std::int64_t write(int descriptor, std::span<const std::byte> from,
+                       std::uint64_t offset) noexcept override {
+        // Our own transactions may drain.
+        if (const auto work = descriptor == draft_ ? std::exchange(meanwhile, {}) : nullptr) {
+            work();
+            meanwhile = work;
+        }
+        return kernel_calls::write(descriptor, from, offset);
+    }
+
+  private:
+    int draft_ = -1;
+};
+
 /// A world in which a bit of everything happens.
 struct busy_scene : scene {
+    interrupted_calls calls;
     std::optional<world> in;
     std::optional<session> by;
     std::mt19937_64 random{7};
@@ -38,6 +62,8 @@ struct busy_scene : scene {
         auto how = options();
         how.shadow_bytes = shadow_bytes;
         how.ring_bytes = 1ULL << 20;
+        how.calls = &calls;
+        how.checkpoints.copy_bytes_max = 1;  // A run of pages, its section, the next run.
         in.emplace(world::open(directory(), how));
         by.emplace(in->join());
         last = found(*in, *by, players, 10'000);
@@ -168,6 +194,46 @@ BOOST_AUTO_TEST_CASE(both_readers_make_the_same_tables_whatever_they_begin_with)
         with.expect_agreement("--lsn " + std::to_string(lsn));
     }
     BOOST_TEST(with.read("--lsn 1").status == 3);
+}
+
+BOOST_AUTO_TEST_CASE(both_readers_make_the_same_tables_of_slices_beside_writers) {
+    // Too few shadow pages: captures are given up, and the third is copied in slices.
+    busy_scene with(shm::page_bytes);
+    with.work(20);
+    std::vector<std::uint64_t> taken;
+    for (const bool full : {true, false, false}) {
+        with.calls.meanwhile = [&] { with.work(1); };
+        taken.push_back(with.checkpoint(full));
+        with.calls.meanwhile = {};
+        with.work(10);
+    }
+    with.close();
+    for (const auto lsn : taken) {
+        BOOST_TEST(!with.shows_one_moment(lsn));
+        with.expect_agreement("--lsn " + std::to_string(lsn));
+    }
+    with.expect_agreement();
+}
+
+BOOST_AUTO_TEST_CASE(a_changed_byte_anywhere_in_a_checkpoint_is_refused_and_named) {
+    busy_scene with;
+    with.work(10);
+    const auto lsn = with.checkpoint(true);
+    with.close();
+    const auto path = with.path_of(lsn);
+    const auto bytes = static_cast<std::streamoff>(std::filesystem::file_size(path));
+    for (const std::streamoff at : {std::streamoff{9}, std::streamoff{100}, std::streamoff{170},
+                                    bytes / 2, bytes - 180, bytes - 100, bytes - 1}) {
+        damage(path, at);
+        const auto second = with.read();
+        BOOST_TEST(second.status == 3);
+        BOOST_TEST(second.words.find(path) != std::string::npos);
+        damage(path, at);
+    }
+    std::filesystem::resize_file(path, static_cast<std::uintmax_t>(bytes - 1));
+    BOOST_TEST(with.read().status == 3);
+    // The journal serves alone.
+    with.expect_agreement("--lsn 0");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
