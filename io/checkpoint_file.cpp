@@ -153,7 +153,8 @@ result<checkpoint_entry> checkpoint_writer::finish(std::uint64_t row_bytes) {
                             footer_.last_lsn,
                             header_.wall_ns,
                             at_,
-                            blake2b(bytes_of(footer_))};
+                            blake2b(bytes_of(footer_)),
+                            0};
 }
 
 result<> checkpoint_writer::publish_name() {
@@ -241,7 +242,8 @@ checkpoint_entry checkpoint_reader::entry() const noexcept {
             footer_.last_lsn,
             header_.wall_ns,
             bytes_,
-            blake2b(bytes_of(footer_))};
+            blake2b(bytes_of(footer_)),
+            0};
 }
 
 result<> checkpoint_reader::compare(const manifest& promised, const checkpoint_entry& entry,

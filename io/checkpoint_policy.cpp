@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <perdure/io/checkpoint_policy.hpp>
 #include <perdure/io/config.hpp>
+#include <perdure/shm/crash_point.hpp>
 
 namespace perdure::io {
 namespace {
@@ -25,14 +26,20 @@ std::vector<generation> generations_of(const manifest& promised) {
     return out;
 }
 
-std::size_t chain_length(const manifest& promised) noexcept {
+/// True when the newest chain is to end.
+bool is_long(const manifest& promised) noexcept {
     std::size_t length = 0;
+    std::uint64_t increments = 0;
     const auto& all = promised.checkpoints();
     for (auto each = all.rbegin(); each != all.rend(); ++each) {
         ++length;
-        if (each->is_full()) break;
+        if (each->is_full()) {
+            return length >= chain_length_max ||
+                   increments >= std::max(each->file_bytes, chain_bytes_free);
+        }
+        increments += each->file_bytes;
     }
-    return length;
+    return true;  // Its full one is gone: nobody lets that happen, and a new one helps.
 }
 
 std::uint64_t newest_full_ns(const manifest& promised) noexcept {
@@ -93,8 +100,7 @@ checkpoint_decision decide(const checkpoint_policy& policy, const manifest& prom
     if (now.last_lsn == 0 || (newest != nullptr && newest->lsn >= now.last_lsn)) return {};
     const auto trigger = trigger_of(policy, newest, now);
     if (trigger.empty()) return {};
-    const bool is_full = newest == nullptr || now.asked_full ||
-                         chain_length(promised) >= chain_length_max ||
+    const bool is_full = newest == nullptr || now.asked_full || is_long(promised) ||
                          age(now.now_ns, newest_full_ns(promised)) >= policy.full_every_ns ||
                          now.dirty_pages * 2 >= now.pages;  // As dear, and a chain less.
     return {is_full ? checkpoint_due::full : checkpoint_due::incremental, trigger};
@@ -111,7 +117,10 @@ removals what_may_go(const checkpoint_policy& policy, const manifest& promised,
     const auto generations = generations_of(promised);
     if (generations.size() <= generations_min) return out;
     const auto& all = promised.checkpoints();
-    const bool by_age = policy.strategy != keep_strategy::versioned;
+    const bool by_age =
+        policy.strategy != keep_strategy::versioned || shm::planted(shm::bug::saves_forgotten);
+    const bool keeps_increments =
+        policy.strategy != keep_strategy::hybrid && !shm::planted(shm::bug::moments_forgotten);
     const std::size_t kept_count =
         policy.strategy == keep_strategy::event_sourced ? generations_min : policy.keep_count;
     std::uint64_t bytes = 0;
@@ -129,8 +138,7 @@ removals what_may_go(const checkpoint_policy& policy, const manifest& promised,
         for (auto member = each->members.rbegin(); member != each->members.rend(); ++member) {
             const auto& entry = all[*member];
             // Between older full ones the journal leads to every LSN: increments only hasten it.
-            const bool is_spare =
-                !is_safe && !entry.is_full() && policy.strategy == keep_strategy::hybrid;
+            const bool is_spare = !is_safe && !entry.is_full() && !keeps_increments;
             if (goes || is_spare) out.checkpoints.push_back(entry);
         }
         if (goes) continue;
@@ -138,7 +146,9 @@ removals what_may_go(const checkpoint_policy& policy, const manifest& promised,
         oldest_lsn = std::min(oldest_lsn, full.lsn);
         if (is_safe) oldest_of_two = oldest_lsn;
     }
-    if (policy.strategy == keep_strategy::event_sourced) return out;
+    const bool keeps_journal = policy.strategy == keep_strategy::event_sourced &&
+                               !shm::planted(shm::bug::events_forgotten);
+    if (keeps_journal) return out;
     const std::uint64_t from =
         policy.strategy == keep_strategy::snapshot_only ? oldest_of_two : oldest_lsn;
     for (const auto& segment : promised.segments()) {

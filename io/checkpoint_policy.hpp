@@ -62,6 +62,9 @@ struct checkpoint_decision {
 inline constexpr std::uint64_t replay_ns_a_record = 1'000;
 /// A longer chain would make a recovery slow to open.
 inline constexpr std::size_t chain_length_max = 24;
+/// Increments that together hold more than the full one they hang on end their chain, so that no
+/// recovery reads more than twice a full one; what is shorter than this is read in no time.
+inline constexpr std::uint64_t chain_bytes_free = 16ULL << 20;
 
 [[nodiscard]] checkpoint_decision decide(const checkpoint_policy& policy, const manifest& promised,
                                          const checkpoint_situation& now) noexcept;

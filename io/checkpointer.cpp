@@ -234,6 +234,7 @@ result<> checkpointer::settle(const moment& now, checkpoint_taker& taker, outcom
     if (made.report && answer) {
         taker.forget();
         news.is_valid = true;
+        news.report.entry = now.promised.checkpoints().back();  // With its version.
         given_up_ = 0;
         retry_ns_ = 0;
         written_at_ = now.written_bytes;

@@ -232,7 +232,7 @@ bool manifest::apply_checkpoint(const manifest_record& record) {
     }
     const checkpoint_entry entry{record.segment,  record.parent, record.first_lsn,
                                  record.last_lsn, record.cut_ns, record.file_bytes,
-                                 record.hash};
+                                 record.hash,     published_ + 1};
     const auto* parent = checkpoint(record.parent);
     const bool is_full = record.generation == static_cast<std::uint64_t>(checkpoint_kind::full);
     if (place != checkpoints_.end() || is_full != entry.is_full() || entry.lsn == 0 ||
@@ -242,6 +242,7 @@ bool manifest::apply_checkpoint(const manifest_record& record) {
         return false;
     }
     checkpoints_.push_back(entry);
+    ++published_;
     return true;
 }
 

@@ -44,6 +44,9 @@ struct checkpoint_entry {
     std::uint64_t cut_ns = 0;
     std::uint64_t file_bytes = 0;
     block_hash link{};
+    /// Which of all the world's checkpoints it is, from 1 in the order in which they were
+    /// published, retired ones included. Known of entries that a MANIFEST answers.
+    std::uint64_t version = 0;
 
     [[nodiscard]] bool is_full() const noexcept { return parent == uuid{}; }
 };
@@ -102,6 +105,7 @@ class manifest {
     block_hash last_hash_{};
     std::vector<segment_entry> segments_;
     std::vector<checkpoint_entry> checkpoints_;
+    std::uint64_t published_ = 0;  ///< Checkpoints, retired ones included.
 };
 
 /// WORLD/MANIFEST.

@@ -58,13 +58,13 @@ const checkpoint_entry& past::checkpoint_named(const std::string& text) const {
     std::string known;
     for (const auto& each : promised_->checkpoints()) {
         const auto id = to_string(each.id);
-        if (std::to_string(each.lsn) == text || (text.size() >= 4 && id.starts_with(text))) {
-            return each;
-        }
-        known += (known.empty() ? "" : ", ") + std::to_string(each.lsn);
+        const auto version = "v" + std::to_string(each.version);
+        const bool is_part = text.size() >= 4 && id.starts_with(text);
+        if (std::to_string(each.lsn) == text || version == text || is_part) return each;
+        known += (known.empty() ? "" : ", ") + version + " (LSN " + std::to_string(each.lsn) + ")";
     }
     refuse(errc::not_found, "it has no checkpoint " + text,
-           known.empty() ? "there are none; use --lsn or --at" : "there are those of LSN " + known);
+           known.empty() ? "there are none; use --lsn or --at" : "there are " + known);
 }
 
 std::uint64_t past::lsn_of(const past_point& point) {

@@ -20,7 +20,7 @@ struct past_point {
         latest = 1,   ///< What is durable.
         lsn,          ///< `number` is the last record's.
         time,         ///< `number` is the wall clock that no record passes, in nanoseconds.
-        checkpoint,   ///< `text`: LSN of one, or the first digits of its identifier.
+        checkpoint,   ///< `text`: LSN of one, "v" and its version, or its identifier's beginning.
         before_event  ///< `number`: type of the event whose last record is the first left out.
     };
     kind by = kind::latest;

@@ -12,6 +12,7 @@
 #include <streambuf>
 
 #include <perdure/io/plane.hpp>
+#include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/crc32c.hpp>
 
 namespace perdure::io {
@@ -140,6 +141,19 @@ result<stored_schema> schema_of(std::uint32_t number, const shm::schema_row& row
     return out;
 }
 
+namespace {
+
+/// Every field at its old place: nothing of a row moves.
+bool lies_alike(const shm::schema& stored, const shm::schema& wanted) {
+    const auto same = [](const shm::field& one, const shm::field& other) {
+        return one.name == other.name && one.offset == other.offset && one.bytes == other.bytes;
+    };
+    return stored.row_bytes == wanted.row_bytes &&
+           std::ranges::equal(stored.fields, wanted.fields, same);
+}
+
+}  // namespace
+
 row_plan::row_plan(const shm::schema& stored, const shm::schema& wanted)
     : stored_bytes_(stored.row_bytes), wanted_bytes_(wanted.row_bytes) {
     std::vector<bool> named(stored.row_bytes, false);
@@ -150,10 +164,11 @@ row_plan::row_plan(const shm::schema& stored, const shm::schema& wanted)
             if (other.name != field.name) continue;
             if (other.type == field.type && other.bytes == field.bytes) to = other.offset;
         }
+        if (planted(shm::bug::fields_by_place)) to = field.offset;
         add(field, to);
     }
-    // What no field names goes along as it is, and only to rows of the same length.
-    const bool same = stored.row_bytes == wanted.row_bytes;
+    // What no field names goes along as it is, where nothing has moved: else a field may lie there.
+    const bool same = lies_alike(stored, wanted);
     for (std::uint32_t at = sizeof(shm::row_header); at < stored.row_bytes; ++at) {
         if (named[at]) continue;
         std::uint32_t end = at;

@@ -56,6 +56,14 @@ constexpr std::array all_bugs{
     bug::stale_accepted,
     bug::link_ignored,
     bug::slice_replayed,
+    bug::saves_forgotten,
+    bug::events_forgotten,
+    bug::moments_forgotten,
+    bug::fields_by_place,
+    bug::snapshot_unreplayed,
+    bug::snapshot_begins_late,
+    bug::snapshot_ends_early,
+    bug::snapshot_replays_twice,
 };
 
 constinit crash_tally own_tally{};
@@ -199,6 +207,14 @@ std::string_view name(bug which) noexcept {
         case bug::stale_accepted: return "stale_accepted";
         case bug::link_ignored: return "link_ignored";
         case bug::slice_replayed: return "slice_replayed";
+        case bug::saves_forgotten: return "saves_forgotten";
+        case bug::events_forgotten: return "events_forgotten";
+        case bug::moments_forgotten: return "moments_forgotten";
+        case bug::fields_by_place: return "fields_by_place";
+        case bug::snapshot_unreplayed: return "snapshot_unreplayed";
+        case bug::snapshot_begins_late: return "snapshot_begins_late";
+        case bug::snapshot_ends_early: return "snapshot_ends_early";
+        case bug::snapshot_replays_twice: return "snapshot_replays_twice";
     }
     return "unknown";
 }

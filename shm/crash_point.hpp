@@ -62,6 +62,14 @@ enum class bug : std::uint16_t {
     stale_accepted,             ///< A checkpoint is not compared with the MANIFEST.
     link_ignored,               ///< A checkpoint's parent is not compared with what it names.
     slice_replayed,             ///< Replay changes rows again that a slice shows later.
+    saves_forgotten,            ///< `versioned` lets checkpoints go as the others do.
+    events_forgotten,           ///< `event_sourced` lets segments of the journal go.
+    moments_forgotten,          ///< `snapshot_only` lets increments go.
+    fields_by_place,            ///< Stored fields go to their old places and not to their names.
+    snapshot_unreplayed,        ///< A snapshot is what was copied, each row at its own moment.
+    snapshot_begins_late,       ///< A snapshot's replay begins behind what was copied first.
+    snapshot_ends_early,        ///< A snapshot's replay ends before what was copied last.
+    snapshot_replays_twice,     ///< Rows that show a record are changed by it again.
 };
 
 #if defined(PERDURE_RIG)

@@ -9,6 +9,19 @@
 #include <perdure/apps/cli/console.hpp>
 
 namespace perdure::apps {
+namespace {
+
+/// 0: the checkpoint of that LSN is gone already.
+std::uint64_t version_of(const std::string& directory, std::uint64_t lsn) {
+    io::kernel_calls calls;
+    const io::past history(calls, directory);
+    for (const auto& each : history.promised().checkpoints()) {
+        if (each.lsn == lsn) return each.version;
+    }
+    return 0;
+}
+
+}  // namespace
 
 int checkpoint(const checkpoint_order& order) {
     io::checkpoint_news news;
@@ -19,10 +32,12 @@ int checkpoint(const checkpoint_order& order) {
     const auto now = saved.status().checkpoint;
     const bool here = news.is_valid;  // Else the keeper has taken it, and knows the rest.
     const auto& report = news.report;
+    const auto version = version_of(saved.directory(), now.lsn);
     if (order.where.json) {
         boost::json::object out{{"world", saved.directory()},
                                 {"made", made},
                                 {"lsn", now.lsn},
+                                {"version", version},
                                 {"milliseconds", static_cast<double>(now.write_ns) / 1e6}};
         if (here) {
             out["kind"] = report.entry.is_full() ? "full" : "incremental";
@@ -35,10 +50,11 @@ int checkpoint(const checkpoint_order& order) {
         return exit_done;
     }
     if (!made) {
-        print(fmt::format("nothing has changed since the checkpoint of LSN {}", grouped(now.lsn)));
+        print(fmt::format("nothing has changed since checkpoint v{}, of LSN {}", version,
+                          grouped(now.lsn)));
         return exit_done;
     }
-    print(fmt::format("checkpoint    LSN {}, in {:.1f} ms, {}", grouped(now.lsn),
+    print(fmt::format("checkpoint    v{}, LSN {}, in {:.1f} ms, {}", version, grouped(now.lsn),
                       static_cast<double>(now.write_ns) / 1e6,
                       here ? "by this process: nobody keeps the world" : "by its keeper"));
     if (here) {

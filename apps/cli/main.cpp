@@ -129,7 +129,8 @@ struct command_line {
         made->add_option("--to", restored.to, "The new world's directory; must not be there")
             ->required();
         made->add_flag("--latest", restored.latest, "The last durable commit");
-        made->add_option("--checkpoint", restored.checkpoint, "LSN of one, or its identifier");
+        made->add_option("--checkpoint", restored.checkpoint,
+                         "Its version (v3), its LSN, or the beginning of its identifier");
         made->add_option("--before-error", restored.before_error,
                          "Name of an event: the state before its last one");
         made->add_flag("--swap", restored.swap,

@@ -2,6 +2,7 @@
 #include <perdure/apps/cli/world_history.hpp>
 
 #include <filesystem>
+#include <map>
 #include <thread>
 
 #include <fmt/format.h>
@@ -9,7 +10,7 @@
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/event_text.hpp>
 #include <perdure/io/catalog.hpp>
-#include <perdure/io/manifest.hpp>
+#include <perdure/io/past.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -22,7 +23,21 @@ using io::checkpoint_fact;
 constexpr int tries_max = 20;
 constexpr std::chrono::milliseconds try_pause{50};
 
+/// By identifier: what `restore --checkpoint` takes of those that are kept.
+using version_map = std::map<std::string, std::uint64_t, std::less<>>;
+
+version_map versions_in(const std::string& directory) {
+    io::kernel_calls calls;
+    const io::past kept(calls, directory);
+    version_map out;
+    for (const auto& each : kept.promised().checkpoints()) {
+        out.emplace(io::to_string(each.id), each.version);
+    }
+    return out;
+}
+
 struct recorded {
+    version_map versions;
     std::vector<checkpoint_fact> checkpoints;
     std::vector<io::recovery_fact> recoveries;
     std::vector<io::validation_fact> validations;
@@ -72,9 +87,17 @@ json::value time_or_null(std::uint64_t ns) {
     return ns == 0 ? json::value(nullptr) : json::value(time_text(ns));
 }
 
-json::object as_json(const checkpoint_fact& each) {
+/// 0: it is not kept.
+std::uint64_t version_of(const checkpoint_fact& each, const version_map& versions) {
+    const auto there = versions.find(each.id);
+    return there == versions.end() ? 0 : there->second;
+}
+
+json::object as_json(const checkpoint_fact& each, const version_map& versions) {
+    const auto version = version_of(each, versions);
     return {
         {"id", shown(each.id)},
+        {"version", version == 0 ? json::value(nullptr) : json::value(version)},
         {"at", time_or_null(each.created_ns)},
         {"lsn", each.lsn},
         {"parent", each.parent.empty() ? json::value(nullptr) : json::value(shown(each.parent))},
@@ -125,9 +148,9 @@ json::object as_json(const io::component_fact& each) {
             {"note", shown(each.note)}};
 }
 
-json::array as_json(const auto& facts) {
+json::array as_json(const auto& facts, const auto&... more) {
     json::array out;
-    for (const auto& each : facts) out.push_back(as_json(each));
+    for (const auto& each : facts) out.push_back(as_json(each, more...));
     return out;
 }
 
@@ -139,8 +162,11 @@ std::string time_of(std::uint64_t ns) {
     return text;
 }
 
-std::string line_of(const checkpoint_fact& each) {
+std::string line_of(const checkpoint_fact& each, const version_map& versions) {
     std::string out = fmt::format("  {}  ", time_of(each.created_ns));
+    if (const auto version = version_of(each, versions); version != 0) {
+        out += fmt::format("v{}, ", version);
+    }
     if (each.lsn == 0) {
         out += fmt::format("{}, by {}", word(each.state), shown(each.trigger));
     } else {
@@ -182,9 +208,9 @@ std::string line_of(const io::component_fact& each) {
                        shown(each.state), each.health, shown(each.note));
 }
 
-void print_all(std::string_view what, const auto& facts) {
+void print_all(std::string_view what, const auto& facts, const auto&... more) {
     print(fmt::format("{}{}", what, facts.empty() ? "  none" : ", newest first, UTC"));
-    for (const auto& each : facts) print(line_of(each));
+    for (const auto& each : facts) print(line_of(each, more...));
 }
 
 }  // namespace
@@ -198,11 +224,12 @@ int world_history(const history_order& order) {
     const std::string file = io::catalog_path(directory);
     const bool is_there = fs::symlink_status(file).type() != fs::file_type::not_found;
     const std::size_t limit = order.limit == 0 ? SIZE_MAX : order.limit;
-    const recorded all = is_there ? read_patiently(directory, limit) : recorded();
+    recorded all = is_there ? read_patiently(directory, limit) : recorded();
+    all.versions = versions_in(directory);
     if (order.where.json) {
         print(json::object{{"world", directory},
                            {"catalog", is_there ? json::value(file) : json::value(nullptr)},
-                           {"checkpoints", as_json(all.checkpoints)},
+                           {"checkpoints", as_json(all.checkpoints, all.versions)},
                            {"recoveries", as_json(all.recoveries)},
                            {"validations", as_json(all.validations)},
                            {"components", as_json(all.components)}});
@@ -212,7 +239,7 @@ int world_history(const history_order& order) {
         print("no history: there is no " + file + " yet; whoever keeps the world makes it");
         return exit_done;
     }
-    print_all("checkpoints", all.checkpoints);
+    print_all("checkpoints", all.checkpoints, all.versions);
     print_all("recoveries", all.recoveries);
     print_all("validations", all.validations);
     print_all("components", all.components);
