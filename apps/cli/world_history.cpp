@@ -10,6 +10,7 @@
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/event_text.hpp>
 #include <perdure/io/catalog.hpp>
+#include <perdure/io/digest.hpp>
 #include <perdure/io/past.hpp>
 
 namespace perdure::apps {
