@@ -95,6 +95,8 @@ class documents {
     static result<documents> open(shm::session& by);
     /// Only finds them. Errors: unknown_table, schema_mismatch.
     static result<documents> find(shm::region& where);
+    /// Its tables, as this build wants them.
+    static std::vector<shm::schema> schemas();
 
     /// Writes a version and answers its number. Errors: bad_name, name_taken, not_json, wrong_kind,
     /// version_conflict, wrong_state, value_too_large, bad_limit, transaction_too_large above

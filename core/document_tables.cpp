@@ -24,6 +24,8 @@ result<documents> documents::open(shm::session& by) {
     return find(by.where());
 }
 
+std::vector<shm::schema> documents::schemas() { return {document_schema(), version_schema()}; }
+
 result<documents> documents::find(shm::region& where) {
     tables numbers;
     numbers.documents = PERDURE_TRY(shm::find_table(where, document_schema()));

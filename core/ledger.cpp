@@ -43,6 +43,12 @@ result<ledger> ledger::open(shm::session& by) {
     return ledger(numbers);
 }
 
+std::vector<shm::schema> ledger::schemas() {
+    std::vector<shm::schema> out;
+    for (auto& each : layout()) out.push_back(std::move(each.shape));
+    return out;
+}
+
 result<ledger> ledger::find(shm::region& where) {
     tables numbers;
     for (const auto& each : layout()) {

@@ -89,6 +89,8 @@ class ledger {
     static result<ledger> open(shm::session& by);
     /// Only finds them. Errors: unknown_table, schema_mismatch.
     static result<ledger> find(shm::region& where);
+    /// Its tables, as this build wants them: what a restore reads older ones into.
+    static std::vector<shm::schema> schemas();
 
     /// `flags` unique: units are items with serials; its scale is 0. Errors: exists, bad_amount
     /// (scale above 18 or a unique asset's above 0), unknown_asset (a code of 0 or above 16 bytes).

@@ -233,6 +233,12 @@ subscription world::follow(std::uint64_t from_lsn, durability level) const {
     return {*parts_->region, parts_->calls, parts_->directory, from_lsn, when};
 }
 
+io::snapshot world::snapshot(const io::snapshot_order& order) const {
+    auto taken = io::snapshot::take(*parts_->region, parts_->calls, parts_->directory, order);
+    if (!taken) refuse(parts_->directory, "no snapshot of it", taken.error());
+    return std::move(*taken);
+}
+
 const event_catalogue& world::events() const noexcept { return parts_->tables->events; }
 
 void world::warm() const noexcept { parts_->region->warm(); }

@@ -23,6 +23,7 @@
 #include <perdure/io/file.hpp>
 #include <perdure/io/historian.hpp>
 #include <perdure/io/past.hpp>
+#include <perdure/io/snapshot.hpp>
 #include <perdure/io/subscription.hpp>
 #include <string>
 #include <vector>
@@ -130,6 +131,11 @@ class world {
     /// Committed records from an LSN on, as projections and other consumers read them. Must not
     /// outlive the world. What leaves the machine follows what is durable.
     [[nodiscard]] subscription follow(std::uint64_t from_lsn, durability level) const;
+
+    /// All rows of tables as of one moment, copied beside writers, who are never stopped: for sums,
+    /// reports, exports. Takes memory for the tables. Requires: this thread is in no transaction.
+    /// Throws failure: unknown_table, stalled, busy, history_gone, damaged, io_error.
+    [[nodiscard]] io::snapshot snapshot(const io::snapshot_order& order = {}) const;
 
     /// What events are declared; empty in a world that was made before there were any.
     [[nodiscard]] const event_catalogue& events() const noexcept;

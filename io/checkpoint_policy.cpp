@@ -127,6 +127,8 @@ removals what_may_go(const checkpoint_policy& policy, const manifest& promised,
     std::size_t kept = 0;
     std::uint64_t oldest_lsn = ~0ULL;
     std::uint64_t oldest_of_two = ~0ULL;
+    // Slices are of one moment only with the journal behind their cut.
+    std::uint64_t oldest_sliced = ~0ULL;
     for (auto each = generations.rbegin(); each != generations.rend(); ++each) {
         const auto& full = all[each->members.front()];
         const bool is_safe = kept < generations_min;
@@ -139,7 +141,11 @@ removals what_may_go(const checkpoint_policy& policy, const manifest& promised,
             const auto& entry = all[*member];
             // Between older full ones the journal leads to every LSN: increments only hasten it.
             const bool is_spare = !is_safe && !entry.is_full() && !keeps_increments;
-            if (goes || is_spare) out.checkpoints.push_back(entry);
+            if (goes || is_spare) {
+                out.checkpoints.push_back(entry);
+            } else if (entry.last_lsn > entry.lsn) {
+                oldest_sliced = std::min(oldest_sliced, entry.lsn);
+            }
         }
         if (goes) continue;
         ++kept;
@@ -149,8 +155,9 @@ removals what_may_go(const checkpoint_policy& policy, const manifest& promised,
     const bool keeps_journal = policy.strategy == keep_strategy::event_sourced &&
                                !shm::planted(shm::bug::events_forgotten);
     if (keeps_journal) return out;
-    const std::uint64_t from =
-        policy.strategy == keep_strategy::snapshot_only ? oldest_of_two : oldest_lsn;
+    const std::uint64_t from = policy.strategy == keep_strategy::snapshot_only
+                                   ? std::min(oldest_of_two, oldest_sliced)
+                                   : oldest_lsn;
     for (const auto& segment : promised.segments()) {
         if (!segment.sealed || segment.last_lsn > std::min(from, cursor_lsn)) break;
         out.segments.push_back(segment);

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <perdure/io/checkpoint.hpp>
+#include <perdure/io/digest.hpp>
 #include <perdure/io/restore.hpp>
 #include <perdure/shm/crash_point.hpp>
 
@@ -48,6 +49,57 @@ checkpoint_entry save_state(kernel_calls& calls, const std::string& directory, s
     return made->entry;
 }
 
+/// A region that nobody finds, and that goes with its object.
+std::unique_ptr<shm::region> unnamed_region(const opening_options& how, const manifest& like,
+                                            bool more) {
+    const std::string folder = how.region_directory.empty() ? "/dev/shm" : how.region_directory;
+    const std::string path = folder + "/perdure-past-" + to_string(random_uuid());
+    shm::region_options fresh = how.region;
+    fresh.world = like.world();
+    fresh.incarnation = like.incarnation();
+    if (more) fresh.capacity_bytes += fresh.capacity_bytes / 4 + (16ULL << 20);
+    auto made = std::make_unique<shm::region>(shm::region::create(path, fresh));
+    ::unlink(path.c_str());
+    return made;
+}
+
+/// The state with its tables as `order` wants them: saved as it is, and read again by the names of
+/// the fields.
+std::unique_ptr<shm::region> read_by_name(kernel_calls& calls, const restore_order& order,
+                                          const past& history, shm::region& state,
+                                          restore_report& report) {
+    const std::string directory = order.to + ".restoring.before";
+    std::error_code ignored;
+    fs::remove_all(directory, ignored);
+    const auto saved = save_state(calls, directory, state, history.promised().incarnation());
+    file_system files(calls);
+    std::string why;
+    std::unique_ptr<shm::region> made;
+    const auto read = [&](bool more) -> result<evolved_tables> {
+        std::optional<finding> found;
+        const auto path = checkpoint_path(directory, saved.lsn);
+        const auto reader = checkpoint_reader::open(files, path, found);
+        if (!reader && found) why = found->file + ": " + found->cause;
+        if (!reader) return reader.error();
+        made.reset();
+        made = unnamed_region(order.how, history.promised(), more);
+        return load_evolved(*reader, order.tables, *made, why);
+    };
+    auto done = read(false);
+    if (!done && done.error() == errc::region_full) done = read(true);
+    fs::remove_all(directory, ignored);
+    for (const auto& ask : order.how.validators) {
+        if (!done) break;
+        if (why = ask(*made); !why.empty()) done = errc::schema_mismatch;
+    }
+    if (!done) {
+        refuse(done.error(), order.from, why,
+               "restore it with the build that made it, or change the schema");
+    }
+    report.evolved = std::move(done->changed);
+    return made;
+}
+
 /// True while another process is attached to the world's region.
 bool is_attached(const std::string& world) {
     const int file = ::open((world + "/region").c_str(), O_RDWR | O_CLOEXEC);
@@ -75,6 +127,9 @@ restore_report restore_world(kernel_calls& calls, const restore_order& order) {
     PERDURE_CRASH_POINT("restore.begin");
     auto state = history.at(out.lsn, order.how, out.recovery);
     if (out.lsn == 0) refuse(errc::not_found, order.from, "nothing was ever committed", "use init");
+    const auto other = is_evolved(*state, order.tables);
+    if (!other) refuse(other.error(), order.from, "its schemas cannot be read", "`perdure verify`");
+    if (*other) state = read_by_name(calls, order, history, *state, out);
     out.checkpoint = save_state(calls, draft, *state, history.promised().incarnation());
     if (fs::exists(order.from + "/world.toml", ignored)) {
         fs::copy_file(order.from + "/world.toml", draft + "/world.toml",

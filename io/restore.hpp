@@ -5,13 +5,15 @@
 // Promise     The new directory appears when it is whole: a full checkpoint of that state and an
 //             empty journal behind it. The world it was made of is only read. swap() puts it in the
 //             place of the other, which is kept under the new one's name; at every instant one of
-//             both is there.
+//             both is there. Where tables have got other fields, the new world has them, read by
+//             name; its journal begins behind them.
 // Death       A restore that dies leaves a directory that ends with .restoring, for anybody to
 //             remove.
 // Power loss  What restore() has answered is durable; swap() when it has answered.
 // Threads     One.
 #pragma once
 
+#include <perdure/io/evolution.hpp>
 #include <perdure/io/past.hpp>
 
 namespace perdure::io {
@@ -21,15 +23,18 @@ struct restore_order {
     std::string to;  ///< Must not exist.
     past_point point;
     opening_options how;  ///< Where the state is built meanwhile; validators.
+    /// Tables of the new world whose fields are others than the old one's; evolution.hpp.
+    evolution tables{};
 };
 
 struct restore_report {
     std::uint64_t lsn = 0;
     opening_report recovery;
-    checkpoint_entry checkpoint;  ///< Of the new world.
+    checkpoint_entry checkpoint;       ///< Of the new world.
+    std::vector<std::string> evolved;  ///< Tables that were read by name.
 };
 
-/// Throws failure: exists, as past's members; disk_full, io_error.
+/// Throws failure: exists, as past's members; schema_mismatch, bad_schema; disk_full, io_error.
 restore_report restore_world(kernel_calls& calls, const restore_order& order);
 
 /// Requires: nobody has either of them open; who has is refused. Throws failure: lease_held,

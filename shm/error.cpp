@@ -69,7 +69,8 @@ entry describe(errc code) noexcept {
             return {"too_many_tables", "The table directory is full; docs/limits.md has its size."};
         case errc::schema_mismatch:
             return {"schema_mismatch",
-                    "A table of that name has another schema; use its version or another name."};
+                    "A table of that name has another schema: restore the world with this program, "
+                    "use the other's version, or another name."};
         case errc::bad_schema:
             return {"bad_schema", "The schema breaks a rule that shm/schema.hpp lists."};
         case errc::value_left:

@@ -4,12 +4,15 @@
 // record it names, whatever others commit between two of its copies. With crash points built in,
 // transactions of every kind are committed there; each planted bug of its protocol is noticed.
 #define BOOST_TEST_MODULE io_snapshot
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <iostream>
 #include <perdure/io/snapshot.hpp>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/tests/fault/checkpoint_scene.hpp>
+#include <perdure/tests/io/kept_bank.hpp>
 #include <perdure/tests/print_errc.hpp>
+#include <thread>
 
 namespace {
 
@@ -99,6 +102,49 @@ BOOST_AUTO_TEST_CASE(a_snapshot_is_the_state_behind_the_record_it_names) {
 #if defined(PERDURE_RIG)
     BOOST_TEST(committed > 20 * taken);
 #endif
+}
+
+BOOST_AUTO_TEST_CASE(threads_that_write_at_full_speed_are_never_seen_in_part) {
+    constexpr std::uint64_t accounts = 3000;
+    kept_bank bank;
+    BOOST_TEST_REQUIRE(bank.keeper.take(bank.where).has_value());
+    for (std::uint64_t from = 16; from < accounts; from += 16) {
+        open_accounts(bank.self, bank.in, from, from + 16);
+        while (bank.drain() != 0) {
+        }
+    }
+    std::atomic<bool> stop{false};
+    const auto write = [&](std::uint64_t seed) {
+        auto by = shm::session::join(bank.where, nullptr).value();
+        std::mt19937_64 random(seed);
+        while (!stop.load()) {
+            const auto from = random() % accounts;
+            const auto to = (from + 1 + random() % (accounts - 1)) % accounts;
+            static_cast<void>(transfer(by, bank.in, from, to, 1));
+        }
+    };
+    std::thread first(write, 1);
+    std::thread second(write, 2);
+    std::thread drainer([&] {
+        while (!stop.load()) {
+            if (bank.drain() == 0) std::this_thread::yield();
+        }
+    });
+    std::uint64_t replayed = 0;
+    int taken = 0;
+    std::vector<std::string> problems;
+    for (; taken < 3000 && replayed < 500; ++taken) {
+        const auto seen = io::snapshot::take(bank.where, bank.disk, "world");
+        if (!seen) problems.emplace_back(name(seen.error()));
+        if (seen && !io::examine(seen->content()).conserved) problems.emplace_back("not conserved");
+        if (!problems.empty()) break;
+        replayed += seen->replayed();
+    }
+    stop.store(true);
+    for (auto* each : {&first, &second, &drainer}) each->join();
+    BOOST_TEST(problems.empty(), (problems.empty() ? "" : problems.front()));
+    BOOST_TEST(replayed >= 500U);
+    std::cout << taken << " snapshots beside threads, " << replayed << " records replayed\n";
 }
 
 BOOST_AUTO_TEST_CASE(it_is_examined_like_a_region_that_stands_still) {

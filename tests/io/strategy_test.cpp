@@ -179,6 +179,31 @@ BOOST_DATA_TEST_CASE(each_strategy_leads_to_every_point_it_promises,
     std::cout << what << ": " << of.last_lsn() << " points, " << refused << " of them gone\n";
 }
 
+BOOST_AUTO_TEST_CASE(a_save_that_was_copied_in_slices_keeps_the_journal_it_needs) {
+    scene_options how{13, {}};
+    how.policy.strategy = strategy::snapshot_only;
+    how.policy.copy_bytes_max = 1;
+    how.region.shadow_bytes = shm::page_bytes;  // Captures are given up, the third is of slices.
+    checkpoint_scene one(how);
+    std::size_t sliced = 0;
+    for (int round = 0; round < 6; ++round) {
+        for (int burst = 0; burst < 4; ++burst) one.act(9), one.drain();
+        one.checkpoint(true);
+        one.drain();
+        const auto promised = one.promised();
+        sliced = 0;
+        for (const auto& each : promised.checkpoints()) {
+            sliced += each.last_lsn > each.lsn ? 1 : 0;
+            const recovery_of got(one.disk, each.last_lsn);
+            BOOST_TEST_REQUIRE(got.is_done, got.words());
+            BOOST_TEST_REQUIRE(got.report.last_lsn == each.last_lsn);
+            const auto& then = one.images.at(each.last_lsn - one.first_lsn);
+            BOOST_TEST_REQUIRE(difference(then, image_of(*got.made.region)) == "");
+        }
+    }
+    BOOST_TEST(sliced >= 3U);
+}
+
 /// The record that `text` names as a checkpoint, 0: none.
 std::uint64_t named(simulated_disk& disk, const std::string& text) {
     io::past history(disk, "world");
@@ -213,21 +238,21 @@ BOOST_AUTO_TEST_CASE(every_save_of_versioned_is_addressable_by_its_version) {
 
 /// A MANIFEST with a full checkpoint and increments, of so many bytes.
 io::manifest chain_of(simulated_disk& disk, std::uint64_t full,
-                      std::span<const std::uint64_t> increments) {
+                      std::span<const std::uint64_t> smaller) {
     io::file_system files(disk);
     std::optional<io::finding> found;
     BOOST_REQUIRE(io::manifest::create(files, "world", small_options().world));
     auto made = io::manifest::open(files, "world", io::open_mode::read_write, found).value();
     io::checkpoint_entry entry{{1, 1}, {}, 1, 1, 1, full, {}, 0};
     BOOST_REQUIRE(made.publish_checkpoint(entry));
-    for (const auto bytes : increments) {
+    for (const auto bytes : smaller) {
         entry = {{entry.id[0] + 1, 1}, entry.id, entry.lsn + 1, entry.lsn + 1, 1, bytes, {}, 0};
         BOOST_REQUIRE(made.publish_checkpoint(entry));
     }
     return made;
 }
 
-io::checkpoint_due due_behind(std::uint64_t full, const std::vector<std::uint64_t>& increments) {
+io::checkpoint_due due_behind(std::uint64_t full, const std::vector<std::uint64_t>& smaller) {
     simulated_disk disk;
     io::checkpoint_situation now;
     now.now_ns = 2;
@@ -235,7 +260,7 @@ io::checkpoint_due due_behind(std::uint64_t full, const std::vector<std::uint64_
     now.pages = 1000;
     now.dirty_pages = 10;
     now.asked = true;
-    return io::decide({}, chain_of(disk, full, increments), now).due;
+    return io::decide({}, chain_of(disk, full, smaller), now).due;
 }
 
 BOOST_AUTO_TEST_CASE(increments_end_their_chain_when_they_hold_as_much_as_its_full_one) {
