@@ -45,7 +45,9 @@ component journal_of(const condition& now) {
     if (now.fault != 0) {
         out.state = "failed";
         out.health = 0;
-        out.alarm = "nothing becomes durable any more: " + named(now.fault);
+        out.alarm =
+            "nothing becomes durable any more: " + std::string(name(static_cast<errc>(now.fault))) +
+            ". " + std::string(remedy(errc::durability_lost));
     } else if (behind != 0) {
         out.state = "behind";
         // A full ring makes writers wait for the disk, and loses nothing.

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <perdure/io/manifest.hpp>
 #include <perdure/io/opening.hpp>
 #include <perdure/io/recovery.hpp>
@@ -19,6 +20,28 @@ namespace perdure::io {
 namespace {
 
 constexpr std::chrono::milliseconds lease_pause{50};
+
+constexpr const char* put_back =
+    "put the file back from a copy; nothing was changed or deleted. "
+    "docs/operations.md has a recipe for each kind of damage";
+
+bool exists(const std::string& path) noexcept {
+    struct stat facts {};
+    return ::stat(path.c_str(), &facts) == 0;
+}
+
+/// Also without a MANIFEST: what a world has written is nobody's to overwrite.
+bool holds_history(const std::string& directory) {
+    const auto holds = [](const std::string& folder, std::string_view ending) {
+        std::error_code ignored;
+        for (const auto& each : std::filesystem::directory_iterator(folder, ignored)) {
+            if (each.path().native().ends_with(ending)) return true;
+        }
+        return false;
+    };
+    return holds(journal_directory(directory), ".pj") ||
+           holds(checkpoint_directory(directory), ".pcp");
+}
 
 [[noreturn]] void refuse(const file_system& files, const std::string& directory, errc reason,
                          const std::optional<finding>& found) {
@@ -31,11 +54,15 @@ constexpr std::chrono::milliseconds lease_pause{50};
     const char* todo = "check the path and its file system";
     switch (reason) {
         case errc::missing:
-        case errc::not_found: todo = "make it with `perdure init`, or check the path"; break;
-        case errc::damaged:
-            todo = "put the file back from a copy; nothing was changed or deleted";
+        case errc::not_found:
+            todo = "make it with `perdure init`, or check the path";
+            if (holds_history(directory)) todo = put_back;
             break;
-        case errc::exists: todo = "choose another directory, or use the world that is there"; break;
+        case errc::damaged: todo = put_back; break;
+        case errc::exists:
+            todo = "choose another directory, or use the world that is there";
+            if (!exists(manifest_path(directory))) todo = "put MANIFEST back from a copy";
+            break;
         case errc::disk_full: todo = "free space on that file system"; break;
         case errc::wrong_format: todo = "use the build that made it"; break;
         case errc::foreign: todo = "choose the world's own directory"; break;
@@ -65,11 +92,6 @@ std::array<std::uint64_t, 2> boot_id(const std::string& given) {
         id[1] = (id[1] + static_cast<unsigned char>(c)) * 0x9e3779b97f4a7c15ULL ^ id[0];
     }
     return id;
-}
-
-bool exists(const std::string& path) noexcept {
-    struct stat facts {};
-    return ::stat(path.c_str(), &facts) == 0;
 }
 
 /// Bytes a region needs before its first row.
@@ -307,7 +329,15 @@ std::string region_name(const std::string& directory, const uuid& world) {
 
 void create_world(file_system& files, const std::string& directory) {
     const auto fail = [&](errc reason) { refuse(files, directory, reason, {}); };
-    if (exists(manifest_path(directory))) fail(errc::exists);
+    const auto there = manifest_path(directory);
+    if (exists(there)) {
+        refuse(files, directory, errc::exists, finding{errc::exists, there, 0, "it is there"});
+    }
+    if (holds_history(directory)) {
+        refuse(
+            files, directory, errc::exists,
+            finding{errc::exists, there, 0, "it is gone, but what a world has written is there"});
+    }
     if (const auto made = files.make_directory(directory); !made) fail(made.error());
     if (const auto made = files.make_directory(journal_directory(directory)); !made) {
         fail(made.error());

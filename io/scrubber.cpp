@@ -12,11 +12,15 @@ bool scrubber::begin_round(std::optional<finding>& found) {
     return true;
 }
 
-/// What was retired while we read is nobody's loss.
-bool scrubber::is_promised_still() const {
+/// What was retired while we read is nobody's loss, and what was opened is promised by now.
+bool scrubber::is_promised_still(const finding& found) const {
     std::optional<finding> ignored;
     const auto now = manifest::open(*files_, directory_, open_mode::read, ignored);
     if (!now) return true;
+    const bool is_of_manifest = found.file == manifest_path(directory_);
+    if (is_of_manifest && now->segments().back().id != promised_->segments().back().id) {
+        return false;
+    }
     if (checkpoint_ <= promised_->checkpoints().size() && segment_ == 0) {
         return checkpoint_ == 0 ||
                now->checkpoint(promised_->checkpoints()[checkpoint_ - 1].id) != nullptr;
@@ -78,7 +82,7 @@ std::optional<finding> scrubber::read_on(std::uint64_t bytes) {
             return {};
         }
     }
-    if (found && promised_ && !is_promised_still()) return {};
+    if (found && promised_ && !is_promised_still(*found)) return {};
     return found;
 }
 

@@ -30,7 +30,7 @@ class scrubber {
     bool next_file(std::optional<finding>& found);
     std::uint64_t read_section(std::optional<finding>& found);
     std::uint64_t read_block(std::optional<finding>& found);
-    [[nodiscard]] bool is_promised_still() const;
+    [[nodiscard]] bool is_promised_still(const finding& found) const;
 
     file_system* files_;
     std::string directory_;

@@ -51,7 +51,8 @@ entry describe(errc code) noexcept {
         case errc::durability_lost:
             return {"durability_lost",
                     "A write or sync failed, and this region stays frozen; mend the disk, stop the "
-                    "world's processes, remove its region: it comes back as it was last durable."};
+                    "world's processes, `rm \"$(readlink WORLD/region)\"`, start again: it comes "
+                    "back as it was last durable."};
         case errc::not_attached:
             return {"not_attached", "The session has left or its world is closed; join again."};
         case errc::wrong_thread:
@@ -111,7 +112,8 @@ entry describe(errc code) noexcept {
         case errc::io_error:
             return {"io_error", "The operating system refused a call; the log has its errno."};
         case errc::disk_full:
-            return {"disk_full", "The disk is full; free space, then restart the keeper."};
+            return {"disk_full",
+                    "The disk is full; free space, then try again."};
         case errc::lease_held:
             return {"lease_held", "Another keeper serves this world; stop it or stand by."};
         case errc::lease_lost:

@@ -149,7 +149,8 @@ void print_readable(const world& seen, const condition& now) {
                       rounded_bytes(now.lag_bytes), rounded_bytes(now.ring_bytes)));
     if (now.fault != 0) {
         const auto cause = static_cast<errc>(now.fault);
-        print(fmt::format("durability    LOST: {}. {}", name(cause), remedy(cause)));
+        print(
+            fmt::format("durability    LOST: {}. {}", name(cause), remedy(errc::durability_lost)));
     }
     print_checkpoint(now);
     print(fmt::format("repairs       {}, of them {} rolled a transaction back", now.repairs,

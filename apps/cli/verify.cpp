@@ -37,6 +37,8 @@ int verify(const verify_order& order) {
             {"durable_lsn", found.durable_lsn},
             {"conserved", found.conserved},
             {"problems", boost::json::array(found.problems.begin(), found.problems.end())}});
+    } else if (found.state_hash.empty()) {
+        print("verdict      damaged: it cannot be opened");
     } else {
         print(fmt::format("verdict      {}", found.sound ? "sound" : "damaged"));
         print(fmt::format("state hash   {}", found.state_hash));
@@ -49,7 +51,10 @@ int verify(const verify_order& order) {
                 "same");
         }
         print(fmt::format("money        {}", found.conserved ? "conserved" : "NOT conserved"));
+    }
+    if (!where.json && !found.sound) {
         for (const std::string& problem : found.problems) print("problem      " + problem);
+        print("to do        docs/operations.md has a recipe for each kind of damage");
     }
     return found.sound ? exit_done : exit_damage;
 }
