@@ -251,10 +251,11 @@ def full_disks():
         scene.says("durability LOST: disk_full")
         claim("verdict sound" in re.sub(" +", " ", shown), "it is sound again", shown)
     scene = Scene("/dev/shm is full")
-    rows = "".join(f"n{i},m{i},1\n" for i in range(120_000))
+    rows = "".join(f"n{i},m{i},1\n" for i in range(30_000))
     Path("many.csv").write_text("from,to,amount\n" + rows)
     shown = scene.do(f"""
-        mount -t tmpfs -o size=48m none /dev/shm || exit
+        mount -t tmpfs -o size=36m none /dev/shm || exit
+        export PERDURE_REGION_SLOTS=8
         perdure verify WORLD || exit 50
         perdure import transfers WORLD many.csv {order} && exit 51
         {KEEPER}
