@@ -15,8 +15,9 @@ namespace perdure::io {
 
 /// What is kept of the past, by checkpoint.strategy.
 enum class keep_strategy : std::uint8_t {
-    hybrid = 1,     ///< Checkpoints and the journal behind the oldest of them: any LSN since.
-    snapshot_only,  ///< The journal only as far as two generations need it; checkpoints before.
+    hybrid = 1,  ///< Checkpoints and the journal behind the oldest of them: any LSN since.
+    /// The journal only as far as two generations need it, and kept slices; checkpoints before.
+    snapshot_only,
     event_sourced,  ///< All of the journal, for ever; checkpoints only to recover quickly.
     versioned,      ///< As hybrid, and no checkpoint ever goes by age or count.
 };

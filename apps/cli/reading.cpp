@@ -39,6 +39,8 @@ void add_export(CLI::App& app, reading_session& to) {
         ->capture_default_str();
     made->add_option("--to", order.to,
                      "A file, which appears when it is whole; none: standard output");
+    made->add_flag("--consistent", order.consistent,
+                   "All rows as of one moment, beside writers; takes memory for the tables");
     choose(made, to.chosen, [&to] {
         to.orders.export_to.where = to.where;
         return export_tables(to.orders.export_to);

@@ -29,7 +29,8 @@ struct export_order {
     world_choice where;
     std::vector<std::string> tables;  ///< Empty: all.
     std::string format = "jsonl";
-    std::string to;  ///< Empty: standard output.
+    std::string to;           ///< Empty: standard output.
+    bool consistent = false;  ///< All rows as of one moment, out of memory of its own.
 };
 int export_tables(const export_order& order);
 

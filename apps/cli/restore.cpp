@@ -68,6 +68,8 @@ int restore(const restore_choice& order) {
     what.how.region.capacity_bytes = options.capacity_bytes;
     what.how.region.ring_bytes = 64 << 10;
     what.how.validators.emplace_back(io::why_unbalanced);
+    what.tables.wanted = ledger::schemas();
+    for (auto& each : documents::schemas()) what.tables.wanted.push_back(std::move(each));
     const std::string first = save_first(order.where);
     io::kernel_calls calls;
     const auto made = io::restore_world(calls, what);
@@ -97,6 +99,7 @@ int restore(const restore_choice& order) {
     for (const auto& each : made.recovery.tried) {
         if (each.verdict != "accepted") print("refused       " + each.what + ": " + each.verdict);
     }
+    for (const auto& each : made.evolved) print("read by name  table " + each);
     print("before        a checkpoint of the world as it is: " + first);
     if (order.swap) print("the old one   " + order.to);
     print("next          perdure serve " + here);

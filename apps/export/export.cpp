@@ -124,17 +124,22 @@ class exporter {
     std::uint64_t until_ = 0;
 };
 
-/// Rows are whole; together they are one moment only where nothing was committed meanwhile.
+/// Rows are whole; together they are one moment only where that was asked for, or nothing was
+/// committed meanwhile.
 std::string moment(const exporter& done) {
     if (done.lsn_from() == done.lsn_to()) {
         return fmt::format("all as of LSN {}", done.lsn_from());
     }
-    return fmt::format("each row as it was at some moment between LSN {} and {}: the world went on",
-                       done.lsn_from(), done.lsn_to());
+    return fmt::format(
+        "each row as it was at some moment between LSN {} and {}: the world went on, "
+        "--consistent would show one moment",
+        done.lsn_from(), done.lsn_to());
 }
 
 void run(exporter& work, world_reader& in, const export_order& order) {
-    work.run(choose_tables(in, order), order.where.directory);
+    const auto tables = choose_tables(in, order);
+    if (order.consistent) in.freeze(order.tables);
+    work.run(tables, order.where.directory);
 }
 
 }  // namespace

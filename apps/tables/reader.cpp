@@ -48,7 +48,22 @@ world_reader::world_reader(const world_choice& where)
       region_(is_past(where) ? recall() : attach(shm::access::read_only)),
       reader_(*region_) {}
 
-std::uint64_t world_reader::last_lsn() const noexcept { return shm::next_lsn(*region_) - 1; }
+std::uint64_t world_reader::last_lsn() const noexcept {
+    return still_ ? still_->lsn() : shm::next_lsn(*region_) - 1;
+}
+
+void world_reader::freeze(const std::vector<std::string>& tables) {
+    if (is_past(where_)) return;  // It stands still.
+    const auto take = [&] {
+        io::kernel_calls calls;
+        return io::snapshot::take(*region_, calls, where_.directory, {.tables = tables});
+    };
+    auto taken = take();
+    if (!taken && taken.error() == errc::busy && try_repair()) taken = take();
+    if (!taken && taken.error() == errc::busy) refuse_held("world " + where_.directory + ": a row");
+    if (!taken) refuse("world " + where_.directory, taken.error());
+    still_ = std::move(*taken);
+}
 
 void world_reader::refuse(const std::string& thing, errc reason) {
     throw failure(reason, thing + ": " + std::string(name(reason)), std::string(remedy(reason)));
@@ -121,10 +136,21 @@ shm::index_shape world_reader::index_shape(const stored_table& of, std::size_t n
 }
 
 std::uint64_t world_reader::row_end(const stored_table& of) const noexcept {
+    if (still_) {
+        const auto* table = still_->table(of.shape.name);
+        return table == nullptr ? 0 : table->rows.size() / of.shape.row_bytes;
+    }
     return shm::load(region_->descriptor(of.number).row_high);
 }
 
 bool world_reader::read(const stored_table& of, std::uint64_t row, stored_row& into) {
+    if (still_) {
+        if (row >= row_end(of)) return false;
+        const auto* at = still_->table(of.shape.name)->rows.data() + row * of.shape.row_bytes;
+        into.row = row;
+        into.bytes.assign(at, at + of.shape.row_bytes);
+        return header_of(into).live == 1;
+    }
     const std::uint64_t at = reader_.in().locate(of.number, row);
     if (at == 0) return false;
     into.row = row;

@@ -5,6 +5,7 @@
 // Promise     Each row is seen as it was at one moment; nobody who writes waits for the reader. It
 //             works without a keeper, without the lease, and for users who may only read. With --at
 //             or --lsn the world is another one: the state of that moment, in memory of its own.
+//             After freeze() all rows are those of one moment.
 // Death       A row held by a process that died in a transaction is repaired by a second, writing
 //             attach where this user may have one; else it is refused by name, with who holds it.
 // Threads     One thread.
@@ -13,6 +14,7 @@
 #include <memory>
 #include <perdure/apps/cli/command.hpp>
 #include <perdure/apps/tables/value.hpp>
+#include <perdure/io/snapshot.hpp>
 #include <perdure/shm/reader.hpp>
 
 namespace perdure::apps {
@@ -30,8 +32,11 @@ class world_reader {
     explicit world_reader(const world_choice& where);
 
     [[nodiscard]] shm::region& region() const noexcept { return *region_; }
-    /// LSN of the last commit.
+    /// LSN of the last commit; of the frozen moment.
     [[nodiscard]] std::uint64_t last_lsn() const noexcept;
+    /// From here on read() and row_end() show these tables, or all where none is named, as they are
+    /// now, while the world goes on. Throws failure: busy, unknown_table, history_gone, ...
+    void freeze(const std::vector<std::string>& tables);
     /// In the order of their numbers. Throws failure: busy, bad_schema.
     [[nodiscard]] std::vector<stored_table> tables();
     /// Throws failure: unknown_table, with the nearest name; as tables().
@@ -76,6 +81,7 @@ class world_reader {
     world_choice where_;
     std::unique_ptr<shm::region> region_;
     shm::reader reader_;
+    std::optional<io::snapshot> still_;  ///< After freeze().
     bool repaired_ = false;
 };
 
