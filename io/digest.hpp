@@ -26,4 +26,14 @@ namespace perdure::io {
 /// Nanoseconds since 1970, coarse: for the log and the time range, never for a decision.
 [[nodiscard]] std::uint64_t wall_clock_ns() noexcept;
 
+#if defined(PERDURE_RIG)
+/// A rig's own clock and chance in place of the machine's.
+struct surroundings {
+    std::uint64_t (*wall_ns)();
+    std::uint64_t (*chance)();
+};
+/// From now on, until nullptr gives the machine's own back.
+void surround(const surroundings* by) noexcept;
+#endif
+
 }  // namespace perdure::io
