@@ -297,7 +297,7 @@ void play::hold_keeper_before_a_sync() {
 }
 
 void play::crash_the_machine() {
-    tell("the machine crashes: every process is killed, memory is gone, unsynced writes are gone");
+    tell("the machine crashes: processes killed, memory gone, unsynced writes gone");
     hold_keeper_before_a_sync();
     for (seat& each : seats_) each.process.kill(SIGKILL);
     keeper_.kill(SIGKILL);

@@ -17,37 +17,32 @@ double demo_outcome::takeover_us(double share) const noexcept {
     return takeovers_us[static_cast<std::size_t>(last * share)];
 }
 
+// Every line fits into 80 columns.
 void print_end(const demo_outcome& o) {
-    print(fmt::format(
-        "killed     {} workers, {} of them inside a transaction, and {} keepers; then the machine",
-        o.worker_kills, o.kills_in_transaction, o.keeper_kills));
-    print(fmt::format(
-        "at stake   {} trades acknowledged as applied, {} of them as durable; "
-        "{} in unsynced writes",
-        grouped(o.acked_applied), grouped(o.acked_durable), rounded_bytes(o.dropped_bytes)));
-    print(fmt::format("by kills   {} of {} acknowledged trades lost; takeover p50 {}, max {}",
-                      o.lost_by_kills == 0 ? "none" : grouped(o.lost_by_kills),
-                      grouped(o.acked_applied), rounded_time(o.takeover_us(0.5) * 1e3),
-                      rounded_time(o.takeover_us(1) * 1e3)));
-    print(fmt::format(
-        "by crash   {} of {} durable trades lost; of {} not yet durable, {} came back",
-        o.lost_by_machine_crash == 0 ? "none" : grouped(o.lost_by_machine_crash),
-        grouped(o.acked_durable), grouped(o.applied_not_yet_durable), grouped(o.undurable_kept)));
-    print(fmt::format(
-        "saved      {} checkpoints begun under load, the newest of LSN {}; writers kept out for {} "
-        "at most",
-        o.captures, grouped(o.checkpoint_lsn), rounded_time(o.cut_us_max * 1e3)));
-    print(fmt::format("now        {}: {} rows loaded, {} transactions replayed in {}, money {}",
-                      o.nothing_lost() ? "all is well" : "SOMETHING WAS LOST",
-                      grouped(o.recovered_rows), grouped(o.recovered_transactions),
-                      rounded_time(o.recovery_ms * 1e6),
-                      o.conserved ? "conserved" : "NOT CONSERVED"));
+    const auto none_or = [](std::uint64_t lost) { return lost == 0 ? "none" : grouped(lost); };
     print(
-        fmt::format("and then   restored to LSN {}, the middle of it, in {}: {} trades misplaced, "
-                    "money {}",
-                    grouped(o.then.lsn), rounded_time(o.then.milliseconds * 1e6),
-                    o.then.misplaced == 0 ? "no" : grouped(o.then.misplaced),
-                    o.then.conserved ? "conserved" : "NOT CONSERVED"));
+        fmt::format("killed     {} workers, {} inside a transaction, {} keepers, then the machine",
+                    o.worker_kills, o.kills_in_transaction, o.keeper_kills));
+    print(fmt::format("at stake   {} trades acknowledged, {} as durable; {} not synced",
+                      grouped(o.acked_applied), grouped(o.acked_durable),
+                      rounded_bytes(o.dropped_bytes)));
+    print(fmt::format("by kills   {} of {} trades lost; takeover p50 {}, max {}",
+                      none_or(o.lost_by_kills), grouped(o.acked_applied),
+                      rounded_time(o.takeover_us(0.5) * 1e3),
+                      rounded_time(o.takeover_us(1) * 1e3)));
+    print(fmt::format("by crash   {} of {} durable trades lost; {} of {} others came back",
+                      none_or(o.lost_by_machine_crash), grouped(o.acked_durable),
+                      grouped(o.undurable_kept), grouped(o.applied_not_yet_durable)));
+    print(fmt::format("saved      {} checkpoints begun under load; writers held up for {} at most",
+                      o.captures, rounded_time(o.cut_us_max * 1e3)));
+    print(fmt::format("now        {}: {} rows back in {}, money {}",
+                      o.nothing_lost() ? "all is well" : "SOMETHING WAS LOST",
+                      grouped(o.recovered_rows), rounded_time(o.recovery_ms * 1e6),
+                      o.conserved ? "conserved" : "NOT CONSERVED"));
+    print(fmt::format("and then   its middle restored in {}: {} trades misplaced, money {}",
+                      rounded_time(o.then.milliseconds * 1e6),
+                      o.then.misplaced == 0 ? "no" : grouped(o.then.misplaced),
+                      o.then.conserved ? "conserved" : "NOT CONSERVED"));
 }
 
 void print_json(const demo_outcome& o) {
@@ -96,6 +91,17 @@ double live_figures::quantile(latency_counts board_row::*which, double share) co
     return 0;
 }
 
+namespace {
+
+std::string saved_line(const condition& now) {
+    if (now.checkpoint.lsn == 0) return "  saved    no checkpoint yet";
+    return fmt::format("  saved    checkpoint of LSN {}, {} begun; writers held up {} at most",
+                       grouped(now.checkpoint.lsn), now.captures.captures,
+                       rounded_time(static_cast<double>(now.captures.cut_ns_max)));
+}
+
+}  // namespace
+
 void live_figures::show(const demo_moment& now) {
     const double seconds = now.seconds - seconds_before_;
     const double rate =
@@ -112,8 +118,9 @@ void live_figures::show(const demo_moment& now) {
                         now.seconds, grouped(static_cast<std::uint64_t>(rate)), p50, p99, durable,
                         grouped(behind), now.so_far->worker_kills, now.so_far->keeper_kills));
     } else {
-        // Up over the last drawing; each line is cleared to its end.
-        std::string text = drawn_ ? "\x1b[8A" : "";
+        // Up over the last drawing; each line is cleared to its end, and cut where a narrow terminal
+        // would wrap it: then the next drawing would miss its lines.
+        std::string text = drawn_ ? "\x1b[?7l\x1b[8A" : "\x1b[?7l";
         const auto line = [&text](const std::string& content) { text += content + "\x1b[K\n"; };
         line(fmt::format("\x1b[1mperdure demo\x1b[0m  {:.1f} s of {:.0f} s", now.seconds,
                          now.seconds_planned));
@@ -123,16 +130,13 @@ void live_figures::show(const demo_moment& now) {
         line(fmt::format("  keeper   {}   killed {}", now.keeper, now.so_far->keeper_kills));
         line(fmt::format("  trades   {}/s", grouped(static_cast<std::uint64_t>(rate))));
         line(fmt::format("  commit   p50 {}   p99 {}", p50, p99));
-        line(fmt::format("  durable  p50 {} after the commit   {} commits behind, {} of the ring",
+        line(fmt::format("  durable  p50 {} after the commit; {} commits behind, {} of ring",
                          durable, grouped(behind), rounded_bytes(now.world.lag_bytes)));
-        line(fmt::format(
-            "  saved    checkpoint of LSN {}, {} begun, writers kept out for {} at most",
-            grouped(now.world.checkpoint.lsn), now.world.captures.captures,
-            rounded_time(static_cast<double>(now.world.captures.cut_ns_max))));
+        line(saved_line(now.world));
         line(fmt::format("  books    {} acknowledged as applied, {} as durable",
                          grouped(now.applied), grouped(now.durable)));
         text.pop_back();
-        tell(text);
+        tell(text + "\x1b[?7h");
         drawn_ = true;
     }
     seconds_before_ = now.seconds;
