@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <perdure/apps/cli/configuration.hpp>
 
+#include <perdure/apps/cli/long_work.hpp>
+
 namespace perdure::apps {
 io::config read_config(const world_choice& where) {
     io::config config;
@@ -21,6 +23,7 @@ io::log_options log_from(const io::config& config, const std::string& directory)
 }
 
 world open_world(const world_choice& where) {
+    const long_work recovery("opening " + where.directory);
     return world::open(where.directory, options_from(read_config(where)));
 }
 
@@ -42,7 +45,10 @@ io::past_point point_of(const world_choice& where) {
 
 world open_reader(const world_choice& where) {
     world_options options = options_from(read_config(where));
-    if (is_past(where)) return world::recall(where.directory, options, point_of(where));
+    if (is_past(where)) {
+        const long_work looking_back("looking back in " + where.directory);
+        return world::recall(where.directory, options, point_of(where));
+    }
     options.may_recover = false;
     options.mode = shm::access::read_only;
     return world::open(where.directory, options);

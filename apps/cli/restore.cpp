@@ -7,6 +7,7 @@
 #include <perdure/apps/cli/command.hpp>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
+#include <perdure/apps/cli/long_work.hpp>
 #include <perdure/io/audit.hpp>
 #include <perdure/io/restore.hpp>
 
@@ -72,7 +73,10 @@ int restore(const restore_choice& order) {
     for (auto& each : documents::schemas()) what.tables.wanted.push_back(std::move(each));
     const std::string first = save_first(order.where);
     io::kernel_calls calls;
-    const auto made = io::restore_world(calls, what);
+    const auto made = [&] {
+        const long_work restoring("restoring " + order.to);
+        return io::restore_world(calls, what);
+    }();
     if (order.swap) io::swap_worlds(calls, order.where.directory, order.to);
     const auto& here = order.swap ? order.where.directory : order.to;
     if (order.where.json) {

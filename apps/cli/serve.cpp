@@ -9,6 +9,7 @@
 #include <csignal>
 
 #include <perdure/apps/cli/configuration.hpp>
+#include <perdure/apps/cli/long_work.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -80,7 +81,12 @@ int serve(const world_choice& where) {
     options.checkpoint_taken = [&log](const io::checkpoint_news& news) {
         tell_checkpoint(log, news);
     };
-    world kept = world::open(where.directory, options);
+    world kept = [&] {
+        const long_work recovery([&log](std::uint64_t seconds, std::uint64_t bytes_read) {
+            log.note("still opening", {{"seconds", seconds}, {"bytes_read", bytes_read}});
+        });
+        return world::open(where.directory, options);
+    }();
     tell_opening(log, kept);
 
     const auto self = static_cast<std::uint32_t>(::getpid());

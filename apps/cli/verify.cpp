@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
+#include <perdure/apps/cli/long_work.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -13,6 +14,7 @@ verdict look(const world_choice& where, bool deep) {
     try {
         world seen = open_world(where);
         session by = seen.join();
+        const long_work reading("verifying " + where.directory);
         return seen.verify(by, {.deep = deep});
     } catch (const failure& why) {
         // Damage is what was asked for: it is an answer here, not a failure.
