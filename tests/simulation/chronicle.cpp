@@ -60,8 +60,7 @@ std::string chronicle::is_done(std::uint64_t who, std::uint64_t lsn) {
         awaited_[lsn] = who;
         return {};
     }
-    const bool is_there =
-        lsn != 0 && entries_[lsn - 1].what && entries_[lsn - 1].what->who == who;
+    const bool is_there = lsn != 0 && entries_[lsn - 1].what && entries_[lsn - 1].what->who == who;
     if (is_there) return {};
     return "I2: a commit was acknowledged as LSN " + std::to_string(lsn) + ", which is another";
 }

@@ -342,7 +342,9 @@ void life::check_images() {
             if (each.first <= changes) acknowledged = each.second;
         }
         const auto got = recover(image, ~0ULL);
-        at_.must(got.is_done() && got.report.tried.size() == 1, got.words());
+        at_.must(got.is_done() && got.report.tried.size() == 1,
+                 "power lost after " + std::to_string(changes) + " changes, loss " +
+                     std::to_string(static_cast<int>(how)) + ": " + got.words());
         if (!got.is_done()) return;
         const auto lsn = got.report.last_lsn;
         at_.must(lsn >= acknowledged, "I2: LSN " + std::to_string(acknowledged) +

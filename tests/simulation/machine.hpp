@@ -85,6 +85,7 @@ class machine final : public shm::park {
     void draw_patience();
 
     std::mt19937_64 random_;
+    const void* outside_pipelines_;
     std::vector<std::unique_ptr<task>> tasks_;
     std::vector<const task*> holders_;  // Of the slots' life locks.
     task* running_ = nullptr;

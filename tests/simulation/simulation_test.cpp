@@ -129,13 +129,13 @@ BOOST_AUTO_TEST_CASE(a_life_under_any_seed_keeps_every_promise) {
 
 BOOST_AUTO_TEST_CASE(the_same_seed_is_the_same_run) {
     place_for_all all;
-    for (std::uint64_t seed = 7; seed < 2'000; seed += 97) {
+    for (std::uint64_t seed = 57; seed < 2'000; seed += 97) {
         BOOST_TEST(live(all.shared, seed, seed + 1) == "");
         const auto first = all.shared.trace;
         BOOST_TEST(live(all.shared, seed, seed + 1) == "");
         BOOST_TEST(all.shared.trace == first, "seed " << seed);
         // Nor does it matter what was lived before.
-        BOOST_TEST(live(all.shared, seed - 3, seed + 1) == "");
+        BOOST_TEST(live(all.shared, seed - 20, seed + 1) == "");
         BOOST_TEST(all.shared.trace == first, "seed " << seed << " after others");
     }
 }
