@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Says on standard error that a work goes on when it takes long: for how long, and how much of the
-// files it has read. On a terminal one line that is gone in the end, else a plain line now and then.
+// files it has read. On a terminal one line that is gone in the end, else a line now and then.
 //
 // Promise     Standard output is left alone; what is quick says nothing.
 // Threads     One of its own; made and ended by the main thread.

@@ -118,7 +118,7 @@ void live_figures::show(const demo_moment& now) {
                         now.seconds, grouped(static_cast<std::uint64_t>(rate)), p50, p99, durable,
                         grouped(behind), now.so_far->worker_kills, now.so_far->keeper_kills));
     } else {
-        // Up over the last drawing; each line is cleared to its end, and cut where a narrow terminal
+        // Up over the last drawing. Each line is cleared to its end, and cut where a small terminal
         // would wrap it: then the next drawing would miss its lines.
         std::string text = drawn_ ? "\x1b[?7l\x1b[8A" : "\x1b[?7l";
         const auto line = [&text](const std::string& content) { text += content + "\x1b[K\n"; };

@@ -5,10 +5,12 @@ from it, from the one before when it is damaged, from the journal when all are; 
 world of any point and swaps it in; query, export, explain and diff show any point; verify --deep
 notices what verify cannot; each refusal says what to do.
 """
+import fcntl
 import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -238,6 +240,21 @@ def refusals_say_what_to_do():
         claim(not Path(place / "x").exists(), "nothing was made")
 
 
+def work_that_takes_long_says_that_it_goes_on():
+    with rig.Place() as place:
+        world = made(place)
+        with (world / "lock").open("w") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)  # As if another process recovered it.
+            process = rig.start("verify", world, "--json", stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
+            told = process.stderr.readline()
+            claim("opening" in told and " s, " in told, "a plain line on standard error", told)
+            fcntl.lockf(lock, fcntl.LOCK_UN)
+            out, _ = process.communicate()
+        claim(process.returncode == 0 and json.loads(out)["verdict"] == "sound",
+              "and then it is done", out)
+
+
 CASES = [a_reboot_comes_back_from_the_newest_sound_checkpoint,
          a_keeper_takes_them_on_request_by_interval_and_at_shutdown,
          a_disk_that_is_full_refuses_the_checkpoint_and_nothing_else,
@@ -245,7 +262,8 @@ CASES = [a_reboot_comes_back_from_the_newest_sound_checkpoint,
          the_past_is_shown_beside_a_running_keeper,
          deep_verification_notices_what_lies_in_the_files,
          rot_is_found_while_the_world_runs, checkpoints_that_are_not_its_own_are_refused,
-         a_world_copied_while_it_runs_is_a_world_of_its_own, refusals_say_what_to_do]
+         a_world_copied_while_it_runs_is_a_world_of_its_own, refusals_say_what_to_do,
+         work_that_takes_long_says_that_it_goes_on]
 
 if __name__ == "__main__":
     sys.exit(rig.main(CASES))

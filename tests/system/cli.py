@@ -4,7 +4,6 @@
 the promised exit code, and leave the state as it was. Exit codes: 0 done, 1 refused or not found,
 2 usage, 3 damage found.
 """
-import fcntl
 import json
 import os
 import shutil
@@ -387,21 +386,6 @@ def a_region_directory_that_is_not_there_is_refused():
         refused(rig.run("verify", world, "--set", f"region.directory={place / 'nowhere'}"), 1,
                 "nowhere")
         verdict(world)
-
-
-def work_that_takes_long_says_that_it_goes_on():
-    with rig.Place() as place:
-        world = made(place)
-        with (world / "lock").open("w") as lock:
-            fcntl.lockf(lock, fcntl.LOCK_EX)  # As if another process recovered it.
-            process = rig.start("verify", world, "--json", stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE)
-            told = process.stderr.readline()
-            rig.claim("opening" in told and " s, " in told, "a plain line on standard error", told)
-            fcntl.lockf(lock, fcntl.LOCK_UN)
-            out, _ = process.communicate()
-        rig.claim(process.returncode == 0 and json.loads(out)["verdict"] == "sound",
-                  "and then it is done", out)
 
 
 if __name__ == "__main__":
