@@ -38,8 +38,8 @@ class life {
     void accept(outcome&& got);
     [[nodiscard]] outcome recover(simulated_disk& disk, std::uint64_t lsn_max);
     void come_to_rest();
-    void check_images();
-    void check_moments();
+    void check_image();
+    void check_moment();
 
     site at_;
     std::vector<std::unique_ptr<keeping>> keepers_;

@@ -41,7 +41,7 @@ class machine final : public shm::park {
     void kill(std::uint32_t process, shm::region& where);
     /// One task runs until it gives way. False: there is none that could.
     bool step(shm::region& where);
-    /// The processor is another task's, now and then; always where `certainly`. In no task: nothing.
+    /// The processor is another task's, now and then, or `certainly`. In no task: nothing.
     void give_way(std::string_view at, bool certainly);
 
     [[nodiscard]] bool is_alive(std::uint32_t process) const noexcept;
