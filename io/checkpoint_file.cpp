@@ -291,6 +291,9 @@ result<section_header> checkpoint_reader::read(std::size_t section, std::vector<
         blake2b(into) != index_[section].hash) {
         return refuse(found, errc::damaged, at, "the section is not the one that the index names");
     }
+    if (header.as_of < header_.lsn || header.as_of > footer_.last_lsn) {
+        return refuse(found, errc::damaged, at, "the section is of another time than the file");
+    }
     into.erase(into.begin(), into.begin() + sizeof header);
     return header;
 }
