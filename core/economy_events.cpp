@@ -3,6 +3,7 @@
 // What the events of event_format.hpp hold and do. An effect that is declared here and not true is
 // found by tests/core/event_catalogue_test.cpp.
 #include <perdure/core/event_declaration.hpp>
+#include <perdure/core/world_event_format.hpp>
 
 namespace perdure {
 namespace {
@@ -185,6 +186,7 @@ std::vector<event_declaration> economy_events() {
         document_put(),
         document_erased(),
         document_limited(),
+        plain<world_recovered_v1>("world_recovered", type::world_recovered),
     };
 }
 

@@ -35,6 +35,7 @@ enum class event_type : std::uint16_t {
     document_put = 41,
     document_erased = 42,
     document_limited = 43,
+    world_recovered = 60,
 };
 
 /// An account's id as two words, the second's upper half zero.

@@ -2,6 +2,7 @@
 #include <perdure/core/key_retention.hpp>
 #include <perdure/core/leftovers.hpp>
 #include <perdure/core/world.hpp>
+#include <perdure/core/world_event_format.hpp>
 #include <perdure/core/world_observer.hpp>
 #include <perdure/io/audit.hpp>
 #include <perdure/io/config.hpp>
@@ -67,6 +68,23 @@ result<found_tables> find_tables(shm::region& where) {
     auto events = PERDURE_TRY(event_catalogue::read(where));
     if (where.writable() && !events.has(economy_events())) return errc::unknown_table;
     return found_tables{books, std::move(events), states};
+}
+
+/// The journal's own word of it, for whoever reads the events.
+result<> note_recovery(shm::region& where, shm::drain& hook, const io::opening_report& report) {
+    auto by = PERDURE_TRY(session::join(where, &hook));
+    const world_recovered_v1 event{
+        where.geometry().incarnation, report.last_lsn,
+        report.checkpoint_lsn,        report.rows,
+        report.transactions,          static_cast<std::uint64_t>(report.milliseconds * 1000),
+    };
+    const auto noted = by.write([&](tx& now) -> result<> {
+        now.event(static_cast<std::uint16_t>(event_type::world_recovered), 1,
+                  std::as_bytes(std::span(&event, 1)));
+        return {};
+    });
+    if (!noted) return noted.error();
+    return {};
 }
 
 }  // namespace
@@ -192,7 +210,11 @@ world world::open(const std::string& directory, const world_options& options) {
                  report.index_ms,     report.milliseconds};
     const auto number = made->region->geometry().incarnation;
     const bool is_new = number == first_incarnation && report.last_lsn == 0;
-    if (report.rebuilt && !is_new) made->historian->recovered(report, number);
+    if (report.rebuilt && !is_new) {
+        made->historian->recovered(report, number);
+        const auto noted = note_recovery(*made->region, *made->keeper, report);
+        if (!noted) refuse(directory, "its recovery cannot be told", noted.error());
+    }
     return world(std::move(made));
 }
 

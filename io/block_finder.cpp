@@ -141,15 +141,6 @@ result<> block_finder::learn(known_segment& segment, std::uint64_t lsn) {
     return {};
 }
 
-codec* block_finder::codec_of(codec_id id) {
-    for (const auto& each : codecs_) {
-        if (each->id() == id) return each.get();
-    }
-    auto made = make_codec(id);
-    if (made == nullptr) return nullptr;
-    return codecs_.emplace_back(std::move(made)).get();
-}
-
 /// Requires: the segment's headers are known beyond the LSN.
 result<found_block> block_finder::decode(known_segment& segment, std::uint64_t lsn) {
     const auto behind = std::upper_bound(
@@ -167,16 +158,15 @@ result<found_block> block_finder::decode(known_segment& segment, std::uint64_t l
         return refuse(segment.entry, place.offset, errc::damaged,
                       "the block has changed since its header was read");
     }
-    codec* const known = codec_of(static_cast<codec_id>(header.codec));
-    if (known == nullptr) {
-        return refuse(segment.entry, place.offset, errc::wrong_format, "the codec is not known");
-    }
     auto& kept = oldest(blocks_, blocks_.size());
     kept.asked = 0;  // Nothing until it is whole.
     kept.raw.resize(header.raw_bytes);
     const block_content content{header.first_lsn, header.last_lsn, header.raw_bytes};
-    if (!known->decode(stored_.payload(), content, kept.raw)) {
-        return refuse(segment.entry, place.offset, errc::damaged, "the payload does not decode");
+    const auto decoded =
+        codecs_.decode(static_cast<codec_id>(header.codec), stored_.payload(), content, kept.raw);
+    if (!decoded) {
+        return refuse(segment.entry, place.offset, decoded.error(),
+                      std::string(codec_set::why(decoded.error())));
     }
     kept.first_lsn = header.first_lsn;
     kept.last_lsn = header.last_lsn;

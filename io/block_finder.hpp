@@ -71,7 +71,6 @@ class block_finder {
     [[nodiscard]] result<> read_header(known_segment& segment);
     [[nodiscard]] result<> learn(known_segment& segment, std::uint64_t lsn);
     [[nodiscard]] result<found_block> decode(known_segment& segment, std::uint64_t lsn);
-    [[nodiscard]] codec* codec_of(codec_id id);
     [[nodiscard]] errc refuse(const segment_entry& entry, std::uint64_t offset, errc reason,
                               std::string cause);
 
@@ -80,7 +79,7 @@ class block_finder {
     std::optional<manifest> promised_;
     std::vector<known_segment> segments_;
     std::vector<kept_block> blocks_;
-    std::vector<std::unique_ptr<codec>> codecs_;
+    codec_set codecs_;
     stored_block stored_;
     std::uint64_t clock_ = 0;  // Counts what was asked, so that the oldest may go.
     std::optional<finding> found_;

@@ -144,6 +144,20 @@ std::unique_ptr<codec> make_codec(codec_id id) {
     return nullptr;
 }
 
+result<> codec_set::decode(codec_id id, std::span<const std::byte> stored,
+                           const block_content& content, std::span<std::byte> raw) {
+    for (const auto& each : known_) {
+        if (each->id() == id) return each->decode(stored, content, raw);
+    }
+    auto made = make_codec(id);
+    if (made == nullptr) return errc::wrong_format;
+    return known_.emplace_back(std::move(made))->decode(stored, content, raw);
+}
+
+std::string_view codec_set::why(errc answer) noexcept {
+    return answer == errc::wrong_format ? "the codec is not known" : "the payload does not decode";
+}
+
 result<> check_records(std::span<const std::byte> raw, const block_content& content) {
     std::size_t at = 0;
     std::uint64_t lsn = content.first_lsn;

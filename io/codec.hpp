@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <perdure/shm/error.hpp>
@@ -90,6 +91,19 @@ class codec {
 
 /// A codec by its number in a block header; nullptr for a number this build does not know.
 [[nodiscard]] std::unique_ptr<codec> make_codec(codec_id id);
+
+/// One codec of each number that was met.
+class codec_set {
+  public:
+    /// As codec::decode. Answers wrong_format, too: a number this build does not know.
+    [[nodiscard]] result<> decode(codec_id id, std::span<const std::byte> stored,
+                                  const block_content& content, std::span<std::byte> raw);
+    /// What such an answer means, for a finding.
+    [[nodiscard]] static std::string_view why(errc answer) noexcept;
+
+  private:
+    std::vector<std::unique_ptr<codec>> known_;
+};
 
 /// Walks decoded records: each whole, checksums right, LSNs dense from first to last, nothing left
 /// over.

@@ -158,24 +158,21 @@ result<bool> journal_reader::end_here(std::string_view cause, const segment_rest
 
 result<std::span<const std::byte>> journal_reader::records(std::optional<finding>& found) {
     const block_header& header = block_.header;
-    const auto id = static_cast<codec_id>(header.codec);
-    const auto same = [&](const auto& known) { return known->id() == id; };
-    auto known = std::find_if(codecs_.begin(), codecs_.end(), same);
-    if (known == codecs_.end()) {
-        auto made = make_codec(id);
-        if (made == nullptr) {
-            return refuse(found, errc::wrong_format, block_offset_, "the codec is not known");
-        }
-        codecs_.push_back(std::move(made));
-        known = codecs_.end() - 1;
-    }
     raw_.resize(header.raw_bytes);
     const block_content content{header.first_lsn, header.last_lsn, header.raw_bytes};
-    const result<> decoded = (*known)->decode(block_.payload(), content, raw_);
+    const auto decoded =
+        codecs_.decode(static_cast<codec_id>(header.codec), block_.payload(), content, raw_);
     if (!decoded) {
-        return refuse(found, errc::damaged, block_offset_, "the payload does not decode");
+        return refuse(found, decoded.error(), block_offset_,
+                      std::string(codec_set::why(decoded.error())));
     }
     return std::span<const std::byte>(raw_);
+}
+
+void journal_reader::take_block(stored_block& block, finding& place) {
+    std::swap(block, block_);
+    place.file = stream_.path();
+    place.offset = block_offset_;
 }
 
 }  // namespace perdure::io

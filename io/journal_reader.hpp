@@ -50,6 +50,10 @@ class journal_reader {
     /// Its records. Answers damaged if the payload does not decode.
     [[nodiscard]] result<std::span<const std::byte>> records(std::optional<finding>& found);
 
+    /// Gives the block away, in exchange for memory to read on with, and says where it lies.
+    /// Requires: next() said true. block() and records() are for nobody until the next one.
+    void take_block(stored_block& block, finding& place);
+
     /// Where the next block is, or would be.
     [[nodiscard]] const journal_position& position() const noexcept { return position_; }
     /// Of the segment at hand. Requires: the MANIFEST names one.
@@ -80,7 +84,7 @@ class journal_reader {
     std::uint64_t block_offset_ = 0;
     stored_block block_;
     std::vector<std::byte> raw_;
-    std::vector<std::unique_ptr<codec>> codecs_;
+    codec_set codecs_;
     std::optional<finding> torn_tail_;
 };
 

@@ -55,6 +55,7 @@ struct opening_report {
     std::uint64_t transactions = 0;    ///< That were replayed.
     std::uint64_t checkpoint_lsn = 0;  ///< Of the checkpoint that was loaded, 0 = none.
     std::uint64_t rows = 0;            ///< Loaded from checkpoints.
+    std::uint64_t lost = 0;            ///< Records proven durable and given up; 0 unless allowed.
     std::vector<recovery_attempt> tried;
     std::optional<finding> found;  ///< Where and why the last one tried was refused.
     double load_ms = 0;

@@ -110,23 +110,44 @@ std::uint64_t past::lsn_of(const past_point& point) {
     refuse(errc::not_found, "no such point", "name one");
 }
 
-std::unique_ptr<shm::region> past::at(std::uint64_t lsn, const opening_options& how,
-                                      opening_report& report, bool oldest_first) {
+/// Into memory that nobody finds.
+recovery_order past::order_from(const opening_options& how) const {
     const std::string folder = how.region_directory.empty() ? "/dev/shm" : how.region_directory;
     const std::string path = folder + "/perdure-past-" + to_string(random_uuid());
     shm::region_options fresh = how.region;
     fresh.world = promised_->world();
     fresh.incarnation = promised_->incarnation();
     recovery_order order;
-    order.lsn_max = lsn;
-    order.oldest_first = oldest_first;
     order.validators = how.validators;
-    order.fresh = [&](bool more) {
+    order.fresh = [path, fresh](bool more) mutable {
         if (more) fresh.capacity_bytes += fresh.capacity_bytes / 4 + (16ULL << 20);
         auto made = std::make_unique<shm::region>(shm::region::create(path, fresh));
         ::unlink(path.c_str());  // Nobody shall find it, and it goes with us.
         return made;
     };
+    return order;
+}
+
+std::unique_ptr<shm::region> past::salvage(const opening_options& how, opening_report& report) {
+    for (const bool accepts_loss : {false, true}) {
+        auto order = order_from(how);
+        order.accepts_loss = accepts_loss;
+        auto best = recover_best(files_, *promised_, order, report);
+        if (best) return std::move(best->region);
+        const auto reason = best.error();
+        if (reason == errc::no_memory || reason == errc::io_error || reason == errc::region_full) {
+            refuse(reason, report.found ? report.found->cause : files_.last_error(),
+                   std::string(remedy(reason)));
+        }
+    }
+    return nullptr;
+}
+
+std::unique_ptr<shm::region> past::at(std::uint64_t lsn, const opening_options& how,
+                                      opening_report& report, bool oldest_first) {
+    auto order = order_from(how);
+    order.lsn_max = lsn;
+    order.oldest_first = oldest_first;
     auto best = recover_best(files_, *promised_, order, report);
     if (best && report.last_lsn == lsn) return std::move(best->region);
     std::string cause = "LSN " + std::to_string(lsn) + " cannot be had";

@@ -43,9 +43,15 @@ class past {
                                                   opening_report& report,
                                                   bool oldest_first = false);
 
+    /// The newest whole state that can still be had, whatever is lost; report.lost says how many
+    /// records at least. nullptr: there is none. Throws failure: no_memory, io_error.
+    [[nodiscard]] std::unique_ptr<shm::region> salvage(const opening_options& how,
+                                                       opening_report& report);
+
     [[nodiscard]] const manifest& promised() const noexcept { return *promised_; }
 
   private:
+    [[nodiscard]] recovery_order order_from(const opening_options& how) const;
     [[noreturn]] void refuse(errc reason, const std::string& cause, const std::string& todo) const;
     [[nodiscard]] std::uint64_t last_before(
         const std::function<bool(const shm::record_view&)>& is_behind, bool last_one);

@@ -26,8 +26,10 @@ checkpoint_entry save_state(kernel_calls& calls, const std::string& directory, s
     create_world(files, directory);
     const auto must = [&](const auto& answer, const char* what) {
         if (answer.has_value()) return;
-        refuse(answer.error(), "world " + directory, std::string(what) + ": " + files.last_error(),
-               std::string(remedy(answer.error())));
+        std::string cause = what;
+        cause += ": ";
+        cause += files.last_error();
+        refuse(answer.error(), "world " + directory, cause, std::string(remedy(answer.error())));
     };
     std::optional<finding> found;
     auto promised = manifest::open(files, directory, open_mode::read_write, found);
@@ -123,19 +125,26 @@ restore_report restore_world(kernel_calls& calls, const restore_order& order) {
     fs::remove_all(draft, ignored);
     past history(calls, order.from);
     restore_report out;
-    out.lsn = history.lsn_of(order.point);
+    if (!order.accepts_loss) out.lsn = history.lsn_of(order.point);
     PERDURE_CRASH_POINT("restore.begin");
-    auto state = history.at(out.lsn, order.how, out.recovery);
-    if (out.lsn == 0) refuse(errc::not_found, order.from, "nothing was ever committed", "use init");
-    const auto other = is_evolved(*state, order.tables);
-    if (!other) refuse(other.error(), order.from, "its schemas cannot be read", "`perdure verify`");
-    if (*other) state = read_by_name(calls, order, history, *state, out);
-    out.checkpoint = save_state(calls, draft, *state, history.promised().incarnation());
+    auto state = order.accepts_loss ? history.salvage(order.how, out.recovery)
+                                    : history.at(out.lsn, order.how, out.recovery);
+    out.lsn = state ? out.recovery.last_lsn : 0;
+    if (out.lsn == 0 && !order.accepts_loss) {
+        refuse(errc::not_found, order.from, "nothing was ever committed", "use init");
+    }
+    file_system files(calls);
+    if (out.lsn == 0) create_world(files, draft);
+    if (out.lsn != 0) {
+        const auto other = is_evolved(*state, order.tables);
+        if (!other) refuse(other.error(), order.from, "its schemas cannot be read", "verify it");
+        if (*other) state = read_by_name(calls, order, history, *state, out);
+        out.checkpoint = save_state(calls, draft, *state, history.promised().incarnation());
+    }
     if (fs::exists(order.from + "/world.toml", ignored)) {
         fs::copy_file(order.from + "/world.toml", draft + "/world.toml",
                       fs::copy_options::overwrite_existing, ignored);
     }
-    file_system files(calls);
     PERDURE_CRASH_POINT("restore.made");
     auto named = files.sync_directory(draft);
     if (named) named = files.rename(draft, order.to);

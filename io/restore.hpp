@@ -22,6 +22,8 @@ struct restore_order {
     std::string from;
     std::string to;  ///< Must not exist.
     past_point point;
+    /// Instead of the point: the newest whole state that can still be had, or an empty world.
+    bool accepts_loss = false;
     opening_options how;  ///< Where the state is built meanwhile; validators.
     /// Tables of the new world whose fields are others than the old one's; evolution.hpp.
     evolution tables{};
@@ -30,7 +32,7 @@ struct restore_order {
 struct restore_report {
     std::uint64_t lsn = 0;
     opening_report recovery;
-    checkpoint_entry checkpoint;       ///< Of the new world.
+    checkpoint_entry checkpoint;       ///< Of the new world, all zero where that is empty.
     std::vector<std::string> evolved;  ///< Tables that were read by name.
 };
 

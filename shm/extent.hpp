@@ -11,6 +11,7 @@
 // Format      docs/formats/region.md#tables
 #pragma once
 
+#include <algorithm>
 #include <perdure/shm/region.hpp>
 #include <vector>
 
@@ -60,6 +61,19 @@ inline std::uint64_t locate(const region& where, std::uint32_t table, std::uint6
         return 0;
     }
     return where.geometry().pages_at + at + within;
+}
+
+/// Calls see(row, its region offset) for each row of [from, to) that has memory, page by page.
+template <class See>
+void each_row(const region& where, std::uint32_t table, std::uint64_t from, std::uint64_t to,
+              See see) {
+    const auto& d = where.descriptor(table);
+    for (std::uint64_t row = from; row < to;) {
+        const std::uint64_t behind = std::min(to, (page_of_row(d, row) + 1) * d.rows_per_page);
+        std::uint64_t at = locate(where, table, row);
+        for (; at != 0 && row < behind; ++row, at += d.row_bytes) see(row, at);
+        row = behind;
+    }
 }
 
 /// locate() with what a thread has learnt: an extent's place is read from the region once.

@@ -3,7 +3,6 @@
 #include <perdure/shm/bucket.hpp>
 #include <perdure/shm/bucket_chain.hpp>
 #include <perdure/shm/hash_index.hpp>
-#include <perdure/shm/loader.hpp>
 
 namespace perdure::shm {
 namespace {
@@ -257,33 +256,6 @@ result<> erase_key(transaction& tx, std::uint32_t table, const row_key& key) noe
         }
     }
     return errc::not_found;
-}
-
-result<> load_key(region& where, std::uint32_t table, std::uint64_t row,
-                  std::uint64_t& overflow_rows) noexcept {
-    const auto tables = PERDURE_TRY(tables_of(where, table));
-    row_key key;
-    std::memcpy(&key,
-                where.at<std::byte>(locate(where, table, row) + where.descriptor(table).key_at),
-                sizeof key);
-    const std::uint64_t hash = hash_of(key);
-    const auto is_it = [&](std::uint64_t other) {
-        return has_key(where, table, locate(where, table, other), key);
-    };
-    std::uint64_t at =
-        locate(where, tables.buckets, bucket_of(hash, where.descriptor(tables.buckets).row_high));
-    for (int links = 0; at != 0 && links < chain_max; ++links) {
-        auto& link = *where.at<bucket>(at);
-        if (match(link, hash, is_it) != ~0ULL) return errc::exists;
-        for (auto& place : link.entries) {
-            if (place != 0) continue;
-            place = entry_of(hash, row);
-            return {};
-        }
-        if (link.overflow == 0) link.overflow = static_cast<std::uint32_t>(++overflow_rows);
-        at = locate(where, tables.overflow, link.overflow - 1);
-    }
-    return errc::region_full;
 }
 
 }  // namespace perdure::shm

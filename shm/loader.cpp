@@ -6,7 +6,6 @@
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/shm/crc32c.hpp>
 #include <perdure/shm/extent.hpp>
-#include <perdure/shm/hash_index.hpp>
 #include <perdure/shm/loader.hpp>
 #include <perdure/shm/ring.hpp>
 
@@ -21,12 +20,34 @@ bool take(const std::byte*& at, const std::byte* end, T& out) noexcept {
     return true;
 }
 
-/// Rows that share a bucket on average; what splitting would have led to.
-constexpr std::uint64_t rows_in_ten_buckets = 36;
+constexpr std::uint64_t rows_per_stretch = 1ULL << 15;
+
+/// Free rows of neighbouring rows, linked: the first and the last of them, 0 = none.
+struct free_stretch {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+};
+
+free_stretch link_stretch(const region& where, std::uint32_t table, std::uint64_t from,
+                          std::uint64_t to) noexcept {
+    free_stretch out;
+    freed_row* before = nullptr;
+    each_row(where, table, from, to, [&](std::uint64_t row, std::uint64_t at) {
+        auto& freed = *where.at<freed_row>(at);
+        if (freed.header.live != 0) return;
+        freed.free_link = 0;
+        if (before != nullptr) before->free_link = row + 1;
+        if (before == nullptr) out.first = row + 1;
+        before = &freed;
+        out.last = row + 1;
+    });
+    return out;
+}
 
 }  // namespace
 
-loader::loader(region& where) : where_(&where), high_(table_count, 0), shown_(table_count) {
+loader::loader(region& where)
+    : where_(&where), places_(where), high_(table_count, 0), shown_(table_count) {
     high_[schemas_table] = table_count;
 }
 
@@ -44,11 +65,21 @@ result<> loader::ensure_row(std::uint32_t table, std::uint64_t row) noexcept {
     auto& d = where_->descriptor(table);
     const std::uint64_t extent = page_of_row(d, row) / extent_pages;
     if (extent >= directory_fan * directory_fan) return errc::damaged;
-    if (d.root_page == 0) d.root_page = PERDURE_TRY(take_pages(1));
+    if (d.root_page == 0) put(d.root_page, PERDURE_TRY(take_pages(1)));
     auto& leaf = where_->at<std::uint32_t>(where_->page_at(d.root_page))[extent / directory_fan];
-    if (leaf == 0) leaf = PERDURE_TRY(take_pages(1));
+    if (leaf == 0) put(leaf, PERDURE_TRY(take_pages(1)));
     auto& first = where_->at<std::uint32_t>(where_->page_at(leaf))[extent % directory_fan];
-    if (first == 0) first = PERDURE_TRY(take_pages(extent_pages));
+    // Others may be reading the directory: an index is filled by several threads.
+    if (first == 0) put(first, PERDURE_TRY(take_pages(extent_pages)));
+    return {};
+}
+
+result<> loader::ensure_rows(std::uint32_t table, std::uint64_t from, std::uint64_t to) noexcept {
+    const std::uint64_t rows =
+        std::uint64_t{extent_pages} * where_->descriptor(table).rows_per_page;
+    for (std::uint64_t row = from / rows * rows; row < to; row += rows) {
+        PERDURE_TRY(ensure_row(table, row));
+    }
     return {};
 }
 
@@ -68,25 +99,32 @@ result<> loader::make_room(std::uint32_t table, std::uint64_t from, std::uint64_
     }
     const auto& d = where_->descriptor(table);
     if (d.rows_per_page == 0 || (d.flags & derived) != 0) return errc::damaged;
-    const std::uint64_t rows = std::uint64_t{extent_pages} * d.rows_per_page;
-    for (std::uint64_t row = from / rows * rows; row < to; row += rows) {
-        PERDURE_TRY(ensure_row(table, row));
-    }
+    PERDURE_TRY(ensure_rows(table, from, to));
     high_[table] = std::max(high_[table], to);
     return {};
 }
 
-void loader::put_row(std::uint32_t table, std::uint64_t row, const std::byte* image) noexcept {
+void loader::put_rows(std::uint32_t table, std::span<const std::uint64_t> rows,
+                      const std::byte* images) noexcept {
     const auto& d = where_->descriptor(table);
-    auto* place = where_->at<std::byte>(locate(*where_, table, row));
-    row_header header;
-    std::memcpy(&header, image, sizeof header);
-    if (header.live == 1) {
-        std::memcpy(place, image, d.row_bytes);
-        return;
+    std::uint64_t end = 0;    // Of the rows on the page at hand,
+    std::uint64_t front = 0;  // and where row 0 would be if all rows lay like them.
+    for (const auto row : rows) {
+        if (row >= end) {
+            end = (page_of_row(d, row) + 1) * d.rows_per_page;
+            front = locate(*where_, table, row) - row * d.row_bytes;
+        }
+        auto* place = where_->at<std::byte>(front + row * d.row_bytes);
+        row_header header;
+        std::memcpy(&header, images, sizeof header);
+        if (header.live == 1) {
+            std::memcpy(place, images, d.row_bytes);
+        } else {  // An older checkpoint of the chain may have had it live.
+            std::memset(place, 0, d.row_bytes);
+            std::memcpy(place, &header, sizeof header);
+        }
+        images += d.row_bytes;
     }
-    std::memset(place, 0, d.row_bytes);  // An older checkpoint of the chain may have had it live.
-    std::memcpy(place, &header, sizeof header);
 }
 
 void loader::put_slice(std::uint32_t table, std::uint64_t page, std::uint64_t lsn) {
@@ -143,8 +181,11 @@ result<> loader::apply_change(const std::byte*& at, const std::byte* end,
         at += std::popcount(change.mask) * sizeof(std::uint64_t);
         return at <= end ? result<>() : errc::damaged;
     }
-    PERDURE_TRY(ensure_row(change.table, change.row));
-    const std::uint64_t place = locate(*where_, change.table, change.row);
+    std::uint64_t place = places_.locate(change.table, change.row);
+    if (place == 0) {
+        PERDURE_TRY(ensure_row(change.table, change.row));
+        place = places_.locate(change.table, change.row);
+    }
     auto* row = where_->at<std::uint64_t>(place);
     mark_dirty(place);
     // A wide row takes several changes of one record; the first has set its LSN already.
@@ -185,9 +226,11 @@ result<> loader::apply(std::span<const std::byte> record) noexcept {
         }
         at += event.bytes - sizeof event;
     }
+    is_whole_ = false;
     for (std::uint32_t i = 0; i < front.changes; ++i) {
         PERDURE_TRY(apply_change(at, end, header.lsn));
     }
+    is_whole_ = true;
     for (const auto table : schemas_touched_) PERDURE_TRY(adopt_schema(table));
     schemas_touched_.clear();
     last_lsn_ = header.lsn;
@@ -195,50 +238,24 @@ result<> loader::apply(std::span<const std::byte> record) noexcept {
     return {};
 }
 
-result<> loader::link_free_rows(std::uint32_t table) noexcept {
-    auto& d = where_->descriptor(table);
-    d.row_high = high_[table];
-    d.free_head = 0;
+result<> loader::link_free_rows(std::uint32_t table, const spreading& on) {
+    const std::uint64_t high = high_[table];
+    PERDURE_TRY(ensure_rows(table, 0, high));  // Ranges that were given out and never used.
+    std::vector<free_stretch> all((high + rows_per_stretch - 1) / rows_per_stretch);
+    on(all.size(), [&](std::size_t i) {
+        const std::uint64_t from = i * rows_per_stretch;
+        all[i] = link_stretch(*where_, table, from, std::min(high, from + rows_per_stretch));
+    });
     // Downwards, so that the lowest numbers are taken first.
-    for (std::uint64_t row = high_[table]; row-- > 0;) {
-        PERDURE_TRY(ensure_row(table, row));  // A range that was given out and never used.
-        auto& freed = *where_->at<freed_row>(locate(*where_, table, row));
-        if (freed.header.live != 0) continue;
-        freed.free_link = d.free_head;
-        d.free_head = row + 1;
+    std::uint64_t head = 0;
+    for (auto each = all.rbegin(); each != all.rend(); ++each) {
+        if (each->first == 0) continue;
+        where_->at<freed_row>(locate(*where_, table, each->last - 1))->free_link = head;
+        head = each->first;
     }
-    return {};
-}
-
-result<> loader::lay_buckets(std::uint32_t buckets, std::uint64_t count) noexcept {
-    const auto bits = static_cast<std::uint32_t>(std::bit_width(count - 1));
-    const std::uint64_t half = bits == 0 ? 0 : 1ULL << (bits - 1);
-    for (std::uint64_t number = 0; number < count; ++number) {
-        PERDURE_TRY(ensure_row(buckets, number));
-        const bool is_split = bits != 0 && (number >= half || number + half < count);
-        auto& line = *where_->at<bucket>(locate(*where_, buckets, number));
-        line = {};
-        line.level = bits == 0 ? 0 : (is_split ? bits : bits - 1);
-    }
-    where_->descriptor(buckets).row_high = count;
-    return {};
-}
-
-result<> loader::build_index(std::uint32_t table) noexcept {
-    const auto index = where_->descriptor(table).index;
-    const auto overflow = where_->descriptor(index).overflow;
-    const std::uint64_t rows = high_[table];
-    PERDURE_TRY(lay_buckets(index, rows * 10 / rows_in_ten_buckets + 1));
-    std::uint64_t overflow_rows = 0;
-    for (std::uint64_t row = 0; row < rows; ++row) {
-        const std::uint64_t at = locate(*where_, table, row);
-        if (at == 0 || where_->at<row_header>(at)->live != 1) continue;
-        // Space for one more overflow bucket, should this key need it.
-        PERDURE_TRY(ensure_row(overflow, overflow_rows));
-        const auto entered = load_key(*where_, table, row, overflow_rows);
-        if (!entered) return entered.error() == errc::exists ? errc::damaged : entered.error();
-    }
-    where_->descriptor(overflow).row_high = overflow_rows;
+    auto& d = where_->descriptor(table);
+    d.row_high = high;
+    d.free_head = head;
     return {};
 }
 
@@ -247,11 +264,10 @@ result<> loader::build_trees(std::uint32_t table) {
     for (const auto& index : shape.indexes) {
         if (index.nodes == 0 || index.words > key_words_max) return errc::damaged;
         std::vector<index_key> keys;
-        for (std::uint64_t row = 0; row < high_[table]; ++row) {
-            const std::uint64_t at = locate(*where_, table, row);
-            if (at == 0 || where_->at<row_header>(at)->live != 1) continue;
+        each_row(*where_, table, 0, high_[table], [&](std::uint64_t row, std::uint64_t at) {
+            if (where_->at<row_header>(at)->live != 1) return;
             keys.push_back(key_of_row(index, where_->at<std::byte>(at), row));
-        }
+        });
         std::sort(keys.begin(), keys.end(), [](const index_key& left, const index_key& right) {
             return left.words < right.words;
         });
@@ -264,7 +280,7 @@ result<> loader::build_trees(std::uint32_t table) {
     return {};
 }
 
-result<> loader::finish(const spreading& on) noexcept {
+result<> loader::finish(const spreading& on) {
     std::vector<std::uint32_t> tables;
     for (std::uint32_t table = schemas_table; table < table_count; ++table) {
         const auto& d = where_->descriptor(table);
@@ -273,15 +289,18 @@ result<> loader::finish(const spreading& on) noexcept {
     // Rows first, in both halves: an index never meets a row number without a page.
     std::vector<result<>> answers(2 * tables.size());
     on(tables.size(), [&](std::size_t i) {
-        if (tables[i] != schemas_table) answers[2 * i] = link_free_rows(tables[i]);
+        if (tables[i] != schemas_table) answers[2 * i] = link_free_rows(tables[i], on);
     });
+    const row_placer place = [this](std::uint32_t table, std::uint64_t from, std::uint64_t to) {
+        return ensure_rows(table, from, to);
+    };
     on(answers.size(), [&](std::size_t i) {
         const auto table = tables[i / 2];
         if (!answers[i - i % 2] || table == schemas_table) return;
         if (i % 2 == 1) {
             answers[i] = build_trees(table);
         } else if (where_->descriptor(table).index != 0) {
-            answers[i] = build_index(table);
+            answers[i] = load_index(*where_, table, high_[table], place, on);
         }
     });
     for (const auto& each : answers) PERDURE_TRY(each);

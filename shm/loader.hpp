@@ -8,13 +8,14 @@
 //             checkpoint knew takes the place of the records up to its LSN.
 // Death       A loader that dies leaves a region nobody has seen; the next one begins with a new
 //             file.
-// Threads     One, but for put_row().
+// Threads     One, but for put_rows().
 // Invariants  A row's LSN before a change is the one the record names: a lost record is noticed.
 // Format      record_format.hpp
 #pragma once
 
 #include <functional>
 #include <mutex>
+#include <perdure/shm/extent.hpp>
 #include <perdure/shm/index_key.hpp>
 #include <perdure/shm/region.hpp>
 #include <perdure/shm/schema_format.hpp>
@@ -39,9 +40,11 @@ class loader {
     /// region_full, no_memory.
     result<> make_room(std::uint32_t table, std::uint64_t from, std::uint64_t to) noexcept;
 
-    /// Stores a row as a checkpoint holds it; of one that is not live only the header counts.
-    /// Requires: make_room(). By any thread, one row by one of them.
-    void put_row(std::uint32_t table, std::uint64_t row, const std::byte* image) noexcept;
+    /// Stores rows as a checkpoint holds them, one image behind the other; of one that is not live
+    /// only the header counts. Requires: make_room(), ascending numbers. By any thread, one row by
+    /// one of them.
+    void put_rows(std::uint32_t table, std::span<const std::uint64_t> rows,
+                  const std::byte* images) noexcept;
 
     /// The rows stand for the records up to `lsn`: the next one is behind it.
     void go_on_behind(std::uint64_t lsn) noexcept { last_lsn_ = lsn; }
@@ -55,9 +58,11 @@ class loader {
 
     /// Rebuilds free lists and indexes, and lets the ring go on behind the last record.
     /// Errors: damaged (two rows with one key), region_full, no_memory.
-    result<> finish(const spreading& on) noexcept;
+    result<> finish(const spreading& on);
 
     [[nodiscard]] std::uint64_t last_lsn() const noexcept { return last_lsn_; }
+    /// False once a record did not fit: a part of its changes may have been made.
+    [[nodiscard]] bool is_whole() const noexcept { return is_whole_; }
     [[nodiscard]] std::uint64_t transactions() const noexcept { return transactions_; }
 
   private:
@@ -65,22 +70,23 @@ class loader {
     result<> adopt_schema(std::uint64_t table) noexcept;
     result<> ensure_row(std::uint32_t table, std::uint64_t row) noexcept;
     result<std::uint32_t> take_pages(std::uint32_t count) noexcept;
-    result<> link_free_rows(std::uint32_t table) noexcept;
-    result<> build_index(std::uint32_t table) noexcept;
+    result<> ensure_rows(std::uint32_t table, std::uint64_t from, std::uint64_t to) noexcept;
+    result<> link_free_rows(std::uint32_t table, const spreading& on);
     result<> build_trees(std::uint32_t table);
-    result<> lay_buckets(std::uint32_t buckets, std::uint64_t count) noexcept;
 
     [[nodiscard]] bool is_shown(std::uint32_t table, std::uint64_t row,
                                 std::uint64_t lsn) const noexcept;
     void mark_dirty(std::uint64_t at) noexcept;
 
     region* where_;
+    directory places_;                 ///< Of the rows that records change.
     std::mutex pages_;                 ///< Of take_pages(), where several tables are finished.
     std::vector<std::uint64_t> high_;  ///< By table: rows seen.
     std::vector<std::vector<std::uint64_t>> shown_;  ///< By table and page: LSN of its slice.
     std::vector<std::uint64_t> schemas_touched_;
     std::uint64_t last_lsn_ = 0;
     std::uint64_t transactions_ = 0;
+    bool is_whole_ = true;
 };
 
 /// Builds the nodes of an ordered index that only the caller can see from its keys, which ascend.
@@ -89,9 +95,14 @@ using node_placer = std::function<result<tree_node*>(std::uint64_t number)>;
 result<std::uint64_t> load_tree(std::uint32_t words, std::span<const index_key> keys,
                                 const node_placer& place);
 
-/// Enters a key into an index that only the caller can see.
-/// Errors: exists, region_full, no_memory.
-result<> load_key(region& where, std::uint32_t table, std::uint64_t row,
-                  std::uint64_t& overflow_rows) noexcept;
+/// Sees to it that there is memory behind rows [from, to) of a table.
+using row_placer =
+    std::function<result<>(std::uint32_t table, std::uint64_t from, std::uint64_t to)>;
+
+/// Builds the hash index of the first `rows` rows of a table that only the caller can see. `place`
+/// is called by one thread at a time.
+/// Errors: damaged (two rows with one key), region_full, no_memory.
+result<> load_index(region& where, std::uint32_t table, std::uint64_t rows, const row_placer& place,
+                    const spreading& on);
 
 }  // namespace perdure::shm

@@ -51,6 +51,7 @@ struct restore_choice {
     std::string checkpoint;    ///< LSN or identifier.
     std::string before_error;  ///< Name of an event.
     bool latest = false;
+    bool accepts_loss = false;  ///< With `latest`.
     bool swap = false;
 };
 int restore(const restore_choice& order);

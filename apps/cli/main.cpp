@@ -133,6 +133,8 @@ struct command_line {
                          "Its version (v3), its LSN, or the beginning of its identifier");
         made->add_option("--before-error", restored.before_error,
                          "Name of an event: the state before its last one");
+        made->add_flag("--accept-loss", restored.accepts_loss,
+                       "With --latest: where files are damaged, what can still be had of them");
         made->add_flag("--swap", restored.swap,
                        "Puts it in the world's place; the old one is kept under --to");
         choose(made, chosen, [this] { return restore(restored); });

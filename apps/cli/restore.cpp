@@ -36,6 +36,10 @@ io::past_point point_from(const restore_choice& order) {
         throw failure(errc::bad_query, "restore: which point in its history?",
                       "give one of --latest, --checkpoint, --at, --lsn, --before-error");
     }
+    if (order.accepts_loss && !order.latest) {
+        throw failure(errc::bad_query, "restore --accept-loss: of what?",
+                      "it goes with --latest: the newest state that can still be had");
+    }
     if (!order.checkpoint.empty()) {
         return {io::past_point::kind::checkpoint, 0, order.checkpoint};
     }
@@ -65,6 +69,7 @@ int restore(const restore_choice& order) {
     what.from = order.where.directory;
     what.to = order.to;
     what.point = point_from(order);
+    what.accepts_loss = order.accepts_loss;
     what.how.region_directory = options.region_directory;
     what.how.region.capacity_bytes = options.capacity_bytes;
     what.how.region.ring_bytes = 64 << 10;
@@ -91,15 +96,25 @@ int restore(const restore_choice& order) {
                          {"tried", std::move(tried)},
                          {"rows", made.recovery.rows},
                          {"transactions", made.recovery.transactions},
+                         {"lost", made.recovery.lost},
+                         {"damage", made.recovery.torn_tail},
                          {"milliseconds", made.recovery.milliseconds},
                          {"replaced", order.swap ? json::value(order.to) : json::value(nullptr)}});
         return exit_done;
     }
-    print(fmt::format("restored      {}, the state behind LSN {}", here, grouped(made.lsn)));
-    print(
-        fmt::format("from          checkpoint of LSN {}, and {} transactions replayed in {:.0f} ms",
-                    grouped(made.recovery.checkpoint_lsn), grouped(made.recovery.transactions),
-                    made.recovery.milliseconds));
+    if (made.lsn == 0) {
+        print("restored      " + here + ", EMPTY: none of its state could be had");
+    } else {
+        print(fmt::format("restored      {}, the state behind LSN {}", here, grouped(made.lsn)));
+        print(fmt::format(
+            "from          checkpoint of LSN {}, and {} transactions replayed in {:.0f} ms",
+            grouped(made.recovery.checkpoint_lsn), grouped(made.recovery.transactions),
+            made.recovery.milliseconds));
+    }
+    if (made.recovery.lost != 0) {
+        print(fmt::format("LOST          {} commits at least, behind LSN {}: {}",
+                          grouped(made.recovery.lost), grouped(made.lsn), made.recovery.torn_tail));
+    }
     for (const auto& each : made.recovery.tried) {
         if (each.verdict != "accepted") print("refused       " + each.what + ": " + each.verdict);
     }

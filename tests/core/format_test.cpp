@@ -9,6 +9,7 @@
 #include <perdure/core/event_type_format.hpp>
 #include <perdure/core/import_log.hpp>
 #include <perdure/core/ledger_format.hpp>
+#include <perdure/core/world_event_format.hpp>
 #include <perdure/shm/described.hpp>
 #include <perdure/tests/format_tables.hpp>
 
@@ -65,7 +66,7 @@ BOOST_AUTO_TEST_CASE(the_rows_are_as_documented) {
 
 BOOST_AUTO_TEST_CASE(the_events_are_as_documented) {
     const auto tables = tables_of("events.md");
-    BOOST_TEST(tables.size() == 17U);
+    BOOST_TEST(tables.size() == 18U);
     check_described<asset_created_v1>(tables, "asset_created_v1");
     check_described<asset_created_v2>(tables, "asset_created_v2");
     check_described<account_opened_v1>(tables, "account_opened_v1");
@@ -83,6 +84,7 @@ BOOST_AUTO_TEST_CASE(the_events_are_as_documented) {
     check_described<document_put_v1>(tables, "document_put_v1");
     check_described<document_erased_v1>(tables, "document_erased_v1");
     check_described<document_limited_v1>(tables, "document_limited_v1");
+    check_described<world_recovered_v1>(tables, "world_recovered_v1");
 }
 
 BOOST_AUTO_TEST_CASE(declarations_and_cursors_are_as_documented) {
