@@ -6,7 +6,8 @@
 // its last record, row by row; each kept checkpoint leads to its moment; the same seed is the same
 // run.
 //
-// `-- --torture` runs the sign-off count, `-- --seed N` one life, `-- --lives N` so many.
+// `-- --torture` runs the sign-off count, `-- --seed N` one life, `-- --lives N` so many, with both
+// so many from seed N on.
 #define BOOST_TEST_MODULE simulation
 #include <oneapi/tbb/global_control.h>
 #include <sys/wait.h>
@@ -104,10 +105,8 @@ BOOST_AUTO_TEST_CASE(a_life_under_any_seed_keeps_every_promise) {
     place_for_all all;
     const auto asked = number_behind("--seed");
     const auto wanted = number_behind("--lives");
-    const std::uint64_t lives = asked != 0     ? 1
-                                : wanted != 0  ? wanted
-                                : is_torture() ? 100'000
-                                               : 1'500;
+    const std::uint64_t share = asked != 0 ? 1 : is_torture() ? 100'000 : 1'500;
+    const std::uint64_t lives = wanted != 0 ? wanted : share;
     constexpr std::uint64_t batch = 100;
     const std::uint64_t first = asked != 0 ? asked : 1;
     for (std::uint64_t seed = first; seed < first + lives; seed += batch) {
