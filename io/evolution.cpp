@@ -78,17 +78,6 @@ std::vector<std::string> names_of(const schema& of, const shm::ordered_index& in
     return out;
 }
 
-template <class Loader>
-void put_batch(Loader& into, std::uint32_t table, const row_batch& batch, std::size_t bytes) {
-    if constexpr (requires { into.put_rows(table, batch.numbers, batch.rows.data()); }) {
-        into.put_rows(table, batch.numbers, batch.rows.data());
-    } else {
-        for (std::size_t i = 0; i < batch.numbers.size(); ++i) {
-            into.put_row(table, batch.numbers[i], batch.rows.data() + i * bytes);
-        }
-    }
-}
-
 /// The tables while some of them change.
 class changing_tables {
   public:
@@ -215,7 +204,7 @@ result<evolved_tables> load_evolved(const checkpoint_reader& from, const evoluti
             if (plan == plans.end()) return errc::damaged;
             PERDURE_TRY(archive.unpack(rows, payload, plan->second, batch));
             PERDURE_TRY(loading.make_room(rows.table, rows.first_row, rows.last_row + 1));
-            put_batch(loading, rows.table, batch, plan->second.wanted_bytes());
+            loading.put_rows(rows.table, batch.numbers, batch.rows.data());
         }
         loading.go_on_behind(from.entry().lsn);
         PERDURE_TRY(loading.finish(spread));

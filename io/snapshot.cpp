@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::chrono::microseconds held_pause{50};
 constexpr std::size_t word = sizeof(std::uint64_t);
+constexpr std::size_t nowhere = ~std::size_t{0};
 
 class snapshot_taker {
   public:
@@ -82,11 +83,34 @@ class snapshot_taker {
         const bool is_named = order_.tables.empty() ||
                               std::ranges::find(order_.tables, shape->name) != order_.tables.end();
         if (is_known || !is_named || (shape->flags & shm::derived) != 0) return {};
-        const auto heap = shm::heap_of(where_, number);
-        into_.tables.push_back({number, *shape, heap ? *heap : 0, {}, {}});
-        if (!heap || *heap == 0 || order_.tables.empty()) return {};
-        into_.tables.push_back({*heap, PERDURE_TRY(shm::read_schema(where_, *heap)), 0, {}, {}});
+        const auto heap = PERDURE_TRY(heap_of(number));
+        take_in({number, *shape, heap, {}, {}});
+        if (heap == 0 || order_.tables.empty()) return {};
+        take_in({heap, PERDURE_TRY(shm::read_schema(where_, heap)), 0, {}, {}});
         return {};
+    }
+
+    /// 0: none.
+    result<std::uint32_t> heap_of(std::uint32_t number) {
+        for (;;) {
+            const auto heap = shm::heap_of(where_, number);
+            if (!heap && heap.error() == errc::not_found) return std::uint32_t{0};
+            if (heap || heap.error() != errc::conflict) return heap;
+            PERDURE_TRY(rest());
+        }
+    }
+
+    /// Somebody has what we want to see.
+    result<> rest() {
+        if (where_.waits().now_ns() >= until_.at_ns) return late();
+        const std::uint32_t nobody_wakes = 0;
+        where_.waits().wait(nobody_wakes, 0, held_pause);
+        return {};
+    }
+
+    void take_in(table_image table) {
+        place_of_[table.number] = into_.tables.size();
+        into_.tables.push_back(std::move(table));
     }
 
     /// T1.
@@ -95,9 +119,7 @@ class snapshot_taker {
             row_.clear();
             const auto copied = row_.copy(at, bytes, stripe, into);
             if (copied || copied.error() != errc::conflict) return copied;
-            if (where_.waits().now_ns() >= until_.at_ns) return late();
-            const std::uint32_t nobody_wakes = 0;
-            where_.waits().wait(nobody_wakes, 0, held_pause);
+            PERDURE_TRY(rest());
         }
     }
 
@@ -121,23 +143,24 @@ class snapshot_taker {
         return {};
     }
 
-    table_image* numbered(std::uint32_t number) {
-        const auto found = std::ranges::find(into_.tables, number, &table_image::number);
-        return found == into_.tables.end() ? nullptr : &*found;
+    /// nullptr: nobody wants that table.
+    result<table_image*> numbered(std::uint32_t number) {
+        if (number >= shm::table_count) return errc::garbled;
+        // One that was made meanwhile: what is journaled is no derived one.
+        const bool is_new = place_of_[number] == nowhere && order_.tables.empty();
+        if (is_new && number >= shm::first_user_table) PERDURE_TRY(choose(number));
+        const auto place = place_of_[number];
+        return place == nowhere ? nullptr : &into_.tables[place];
     }
 
     result<> apply(const shm::record_view& record) {
-        shm::change_view change;
-        // Tables that it makes: they have rows from here on.
-        while (PERDURE_TRY(record.next(change))) {
-            if (change.header.table != shm::schemas_table || !order_.tables.empty()) continue;
-            PERDURE_TRY(choose(static_cast<std::uint32_t>(change.header.row)));
-        }
         touched_.clear();
-        change = {};
+        shm::change_view change;
         while (PERDURE_TRY(record.next(change))) {
-            if (auto* table = numbered(change.header.table); table != nullptr) {
+            if (auto* table = PERDURE_TRY(numbered(change.header.table)); table != nullptr) {
                 PERDURE_TRY(apply(*table, change, record.lsn()));
+            } else if (change.header.table == shm::schemas_table && order_.tables.empty()) {
+                PERDURE_TRY(choose(static_cast<std::uint32_t>(change.header.row)));
             }
         }
         // Not before: a wide row takes several changes of one record.
@@ -178,6 +201,7 @@ class snapshot_taker {
     shm::deadline until_;
     shm::directory places_;
     shm::reads row_;
+    std::vector<std::size_t> place_of_ = std::vector<std::size_t>(shm::table_count, nowhere);
     std::vector<std::pair<std::size_t, std::size_t>> touched_;  ///< Table, and byte of the row.
 };
 
