@@ -29,6 +29,12 @@ bool scrubber::is_promised_still(const finding& found) const {
     return std::ranges::find(now->segments(), id, &segment_entry::id) != now->segments().end();
 }
 
+bool scrubber::is_new(const finding& found) {
+    const place where(found.file, found.offset);
+    met_.insert(where);
+    return known_.insert(where).second;
+}
+
 /// Opens the next checkpoint, or else the next sealed segment. False: the round has ended.
 bool scrubber::next_file(std::optional<finding>& found) {
     const auto& checkpoints = promised_->checkpoints();
@@ -79,10 +85,11 @@ std::optional<finding> scrubber::read_on(std::uint64_t bytes) {
         } else if (!next_file(found)) {
             promised_.reset();
             ++rounds_;
+            known_ = std::exchange(met_, {});
             return {};
         }
     }
-    if (found && promised_ && !is_promised_still(*found)) return {};
+    if (!found || (promised_ && !is_promised_still(*found)) || !is_new(*found)) return {};
     return found;
 }
 

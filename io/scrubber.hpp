@@ -4,7 +4,8 @@
 // another copy of what it has eaten.
 //
 // Promise     In a round every byte of every promised checkpoint and of every sealed segment is
-//             read and checked once; what is damaged is answered with file and byte, once a round.
+//             read and checked once; what is damaged is answered with file and byte, and not again
+//             before a round has found it whole.
 // Death       Only reads.
 // Threads     One object, one thread.
 #pragma once
@@ -12,6 +13,7 @@
 #include <memory>
 #include <perdure/io/checkpoint_file.hpp>
 #include <perdure/io/journal_reader.hpp>
+#include <set>
 
 namespace perdure::io {
 
@@ -31,6 +33,7 @@ class scrubber {
     std::uint64_t read_section(std::optional<finding>& found);
     std::uint64_t read_block(std::optional<finding>& found);
     [[nodiscard]] bool is_promised_still(const finding& found) const;
+    bool is_new(const finding& found);
 
     file_system* files_;
     std::string directory_;
@@ -42,6 +45,9 @@ class scrubber {
     std::optional<journal_reader> following_;
     std::vector<std::byte> payload_;
     std::uint64_t rounds_ = 0;
+    using place = std::pair<std::string, std::uint64_t>;  // File and byte.
+    std::set<place> known_;                               // Damage that was answered.
+    std::set<place> met_;                                 // In this round.
 };
 
 }  // namespace perdure::io

@@ -186,7 +186,10 @@ def rot_is_found_while_the_world_runs():
             if told["message"] == "damaged on disk":
                 break
         claim(files_of(world)[0].name in told["why"], "the file is named", told)
+        time.sleep(0.5)  # Further rounds.
         claim(stop(keeper) == 0, "and it goes on until it is stopped")
+        more = [each for each in keeper.log if each["message"] == "damaged on disk"]
+        claim(not more, "it is told once", more)
 
 
 def checkpoints_that_are_not_its_own_are_refused():
