@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <perdure/io/scrubber.hpp>
 #include <perdure/tests/simulation/keeping.hpp>
 
@@ -29,9 +30,10 @@ keeping::keeping(site& at, std::uint32_t process)
 }
 
 bool keeping::hands_are_apart() const noexcept {
-    const auto at = hands_->at;
-    return at.starts_with("capture.") || at.starts_with("gate.") || at == "checkpoint.section" ||
-           at == "checkpoint.footer" || at == "checkpoint.verify";
+    constexpr std::string_view apart[] = {
+        "gate.close",   "gate.closed", "gate.open",          "capture.cut",       "capture.begin",
+        "capture.copy", "capture.end", "checkpoint.section", "checkpoint.footer", "capture.copied"};
+    return std::ranges::find(apart, hands_->at) != std::end(apart);
 }
 
 /// Answers true when there was something to drain.
