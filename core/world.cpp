@@ -206,8 +206,9 @@ world world::open(const std::string& directory, const world_options& options) {
                  report.torn_tail,    report.last_lsn,
                  report.transactions, report.checkpoint_lsn,
                  report.rows,         report.tried,
-                 report.load_ms,      report.replay_ms,
-                 report.index_ms,     report.milliseconds};
+                 report.components,   report.load_ms,
+                 report.replay_ms,    report.index_ms,
+                 report.milliseconds};
     const auto number = made->region->geometry().incarnation;
     const bool is_new = number == first_incarnation && report.last_lsn == 0;
     if (report.rebuilt && !is_new) {

@@ -82,6 +82,7 @@ struct opening {
     std::uint64_t checkpoint_lsn = 0;  ///< Of the checkpoint it began with, 0 = none.
     std::uint64_t rows = 0;            ///< Loaded from checkpoints.
     std::vector<io::recovery_attempt> tried;
+    std::vector<io::recovered_component> components;  ///< One behind those it needs.
     double load_ms = 0;
     double replay_ms = 0;
     double index_ms = 0;

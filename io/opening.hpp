@@ -46,6 +46,13 @@ struct recovery_attempt {
     std::string verdict;  ///< "accepted", or why not.
 };
 
+/// What came back, and what that took.
+struct recovered_component {
+    std::string name;    ///< "checkpoints", "journal", "table balances", "validators".
+    std::uint64_t rows;  ///< Of the journal: transactions; of validators: how many asked.
+    double milliseconds;
+};
+
 struct opening_report {
     bool rebuilt = false;
     std::string reason;  ///< Why the region had to be rebuilt.
@@ -57,7 +64,8 @@ struct opening_report {
     std::uint64_t rows = 0;            ///< Loaded from checkpoints.
     std::uint64_t lost = 0;            ///< Records proven durable and given up; 0 unless allowed.
     std::vector<recovery_attempt> tried;
-    std::optional<finding> found;  ///< Where and why the last one tried was refused.
+    std::vector<recovered_component> components;  ///< One behind those it needs.
+    std::optional<finding> found;                 ///< Where and why the last one tried was refused.
     double load_ms = 0;
     double replay_ms = 0;
     double index_ms = 0;

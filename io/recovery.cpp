@@ -50,6 +50,19 @@ result<> check_end(const manifest& promised, const recovery_plan& plan, std::uin
     return errc::damaged;
 }
 
+void list_components(const shm::region& where, const shm::loader& loading, opening_report& report) {
+    report.components = {{"checkpoints", report.rows, report.load_ms},
+                         {"journal", report.transactions, report.replay_ms}};
+    for (const auto& table : loading.tables()) {
+        const auto& row =
+            *where.at<shm::schema_row>(shm::locate(where, shm::schemas_table, table.number));
+        const auto shape = shm::from_row(row);
+        const std::string name = shape ? shape->name : std::to_string(table.number);
+        report.components.push_back(
+            {"table " + name, table.rows, static_cast<double>(table.ns) / 1e6});
+    }
+}
+
 }  // namespace
 
 std::vector<recovery_plan> plans_for(const manifest& promised, std::uint64_t lsn_max) {
@@ -82,14 +95,15 @@ result<> recover(file_system& files, const manifest& promised, const recovery_pl
         report.torn_tail = end ? *end : "damage: " + found->file + ": " + found->cause;
     }
     PERDURE_TRY(check_end(promised, plan, loading.last_lsn(), report));
+    report.transactions = loading.transactions();
     report.replay_ms = milliseconds_since(into, loaded);
     const std::uint64_t replayed = into.waits().now_ns();
     PERDURE_CRASH_POINT("rebuild.finish");
     PERDURE_TRY(loading.finish(spread));
     report.index_ms = milliseconds_since(into, replayed);
+    list_components(into, loading, report);
     report.checkpoint_lsn = plan.newest == nullptr ? 0 : plan.newest->lsn;
     report.last_lsn = loading.last_lsn();
-    report.transactions = loading.transactions();
     report.milliseconds = milliseconds_since(into, begun);
     return {};
 }
@@ -105,6 +119,7 @@ result<> try_plan(file_system& files, const manifest& promised, const recovery_p
     auto& found = report.found;
     found.reset();
     auto done = recover(files, promised, plan, into, report);
+    const std::uint64_t recovered = into.waits().now_ns();
     for (const auto& ask : order.validators) {
         if (!done) break;
         if (const auto problem = ask(into); !problem.empty()) {
@@ -112,6 +127,8 @@ result<> try_plan(file_system& files, const manifest& promised, const recovery_p
             done = errc::damaged;
         }
     }
+    report.components.push_back(
+        {"validators", order.validators.size(), milliseconds_since(into, recovered)});
     const auto why = [&] {
         return found
                    ? found->file + " at byte " + std::to_string(found->offset) + ": " + found->cause

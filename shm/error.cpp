@@ -111,9 +111,7 @@ entry describe(errc code) noexcept {
         case errc::bad_shards: return {"bad_shards", "A balance has 2, 4, 8, 16, 32 or 64 shards."};
         case errc::io_error:
             return {"io_error", "The operating system refused a call; the log has its errno."};
-        case errc::disk_full:
-            return {"disk_full",
-                    "The disk is full; free space, then try again."};
+        case errc::disk_full: return {"disk_full", "The disk is full; free space, then try again."};
         case errc::lease_held:
             return {"lease_held", "Another keeper serves this world; stop it or stand by."};
         case errc::lease_lost:

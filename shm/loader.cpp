@@ -54,7 +54,10 @@ loader::loader(region& where)
 result<std::uint32_t> loader::take_pages(std::uint32_t count) noexcept {
     const std::lock_guard mine(pages_);
     auto& next = where_->header().page_next.value;
+    const auto& committed = where_->header().committed_bytes.value;
+    const std::uint64_t before = load(committed);
     PERDURE_TRY(where_->commit_pages(next + count));
+    if (load(committed) > before) where_->populate(before, load(committed));
     const auto first = static_cast<std::uint32_t>(next);
     next += count;
     return first;
@@ -280,28 +283,30 @@ result<> loader::build_trees(std::uint32_t table) {
     return {};
 }
 
-result<> loader::finish(const spreading& on) {
-    std::vector<std::uint32_t> tables;
-    for (std::uint32_t table = schemas_table; table < table_count; ++table) {
+void loader::look_for_tables() {
+    for (std::uint32_t table = schemas_table + 1; table < table_count; ++table) {
         const auto& d = where_->descriptor(table);
-        if (d.rows_per_page != 0 && (d.flags & derived) == 0) tables.push_back(table);
+        if (d.rows_per_page == 0 || (d.flags & derived) != 0) continue;
+        tables_.push_back({table, high_[table], 0});
     }
-    // Rows first, in both halves: an index never meets a row number without a page.
-    std::vector<result<>> answers(2 * tables.size());
-    on(tables.size(), [&](std::size_t i) {
-        if (tables[i] != schemas_table) answers[2 * i] = link_free_rows(tables[i], on);
-    });
+}
+
+result<> loader::finish(const spreading& on) {
+    look_for_tables();
     const row_placer place = [this](std::uint32_t table, std::uint64_t from, std::uint64_t to) {
         return ensure_rows(table, from, to);
     };
-    on(answers.size(), [&](std::size_t i) {
-        const auto table = tables[i / 2];
-        if (!answers[i - i % 2] || table == schemas_table) return;
-        if (i % 2 == 1) {
-            answers[i] = build_trees(table);
-        } else if (where_->descriptor(table).index != 0) {
-            answers[i] = load_index(*where_, table, high_[table], place, on);
+    std::vector<result<>> answers(tables_.size());
+    on(tables_.size(), [&](std::size_t i) {
+        auto& [table, rows, ns] = tables_[i];
+        const std::uint64_t begun = where_->waits().now_ns();
+        // Rows first: an index never meets a row number without a page.
+        auto& answer = answers[i] = link_free_rows(table, on);
+        if (answer && where_->descriptor(table).index != 0) {
+            answer = load_index(*where_, table, rows, place, on);
         }
+        if (answer) answer = build_trees(table);
+        ns = where_->waits().now_ns() - begun;
     });
     for (const auto& each : answers) PERDURE_TRY(each);
     auto& first = ring_header(*where_, 0);

@@ -27,6 +27,13 @@ namespace perdure::shm {
 using spreading =
     std::function<void(std::size_t count, const std::function<void(std::size_t)>& work)>;
 
+/// What finish() made whole.
+struct loaded_table {
+    std::uint32_t number;
+    std::uint64_t rows;  ///< Numbers that were given out.
+    std::uint64_t ns;    ///< Its free list and its indexes took, beside those of others.
+};
+
 class loader {
   public:
     /// Requires: `where` is fresh and its file has a name nobody looks for.
@@ -60,6 +67,8 @@ class loader {
     /// Errors: damaged (two rows with one key), region_full, no_memory.
     result<> finish(const spreading& on);
 
+    /// The tables, one behind those it needs: it was made later. Requires: finish().
+    [[nodiscard]] std::span<const loaded_table> tables() const noexcept { return tables_; }
     [[nodiscard]] std::uint64_t last_lsn() const noexcept { return last_lsn_; }
     /// False once a record did not fit: a part of its changes may have been made.
     [[nodiscard]] bool is_whole() const noexcept { return is_whole_; }
@@ -73,6 +82,7 @@ class loader {
     result<> ensure_rows(std::uint32_t table, std::uint64_t from, std::uint64_t to) noexcept;
     result<> link_free_rows(std::uint32_t table, const spreading& on);
     result<> build_trees(std::uint32_t table);
+    void look_for_tables();
 
     [[nodiscard]] bool is_shown(std::uint32_t table, std::uint64_t row,
                                 std::uint64_t lsn) const noexcept;
@@ -84,6 +94,7 @@ class loader {
     std::vector<std::uint64_t> high_;  ///< By table: rows seen.
     std::vector<std::vector<std::uint64_t>> shown_;  ///< By table and page: LSN of its slice.
     std::vector<std::uint64_t> schemas_touched_;
+    std::vector<loaded_table> tables_;
     std::uint64_t last_lsn_ = 0;
     std::uint64_t transactions_ = 0;
     bool is_whole_ = true;

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <perdure/shm/page_reserve.hpp>
 #include <utility>
@@ -10,7 +8,6 @@ namespace {
 
 constexpr std::uint64_t reserve_max = 64ULL << 20;
 constexpr std::uint64_t portion = 1ULL << 20;
-constexpr int madv_populate_write = 23;  // Linux 5.14; any other says no, which is fine.
 
 }  // namespace
 
@@ -27,7 +24,7 @@ std::uint64_t page_reserve::step() noexcept {
         refused_ = taken;
         return 0;
     }
-    ::madvise(where_->start() + ready_, end - ready_, madv_populate_write);
+    where_->populate(ready_, end);
     return end - std::exchange(ready_, end);
 }
 

@@ -59,10 +59,14 @@ std::uint64_t region::commit_shadows(std::uint64_t count) noexcept {
     if (wanted <= from) return from;
     const std::uint64_t at = geometry_.shadow_at;
     if (allocate(at + from * page_bytes, at + wanted * page_bytes) != 0) return from;
-    constexpr int madv_populate_write = 23;  // Linux 5.14; any other says no, which is fine.
-    ::madvise(shadow(from), (wanted - from) * page_bytes, madv_populate_write);
+    populate(at + from * page_bytes, at + wanted * page_bytes);
     step(ready, wanted);
     return wanted;
+}
+
+void region::populate(std::uint64_t from, std::uint64_t to) const noexcept {
+    constexpr int madv_populate_write = 23;  // Linux 5.14; any other says no, which is fine.
+    ::madvise(start_ + from, to - from, madv_populate_write);
 }
 
 void region::warm() const noexcept {

@@ -89,11 +89,17 @@ int restore(const restore_choice& order) {
         for (const auto& each : made.recovery.tried) {
             tried.push_back(json::object{{"what", each.what}, {"verdict", each.verdict}});
         }
+        json::array components;
+        for (const auto& each : made.recovery.components) {
+            components.push_back(json::object{
+                {"name", each.name}, {"rows", each.rows}, {"milliseconds", each.milliseconds}});
+        }
         print(
             json::object{{"world", here},
                          {"lsn", made.lsn},
                          {"checkpoint_before", first},
                          {"tried", std::move(tried)},
+                         {"components", std::move(components)},
                          {"rows", made.recovery.rows},
                          {"transactions", made.recovery.transactions},
                          {"lost", made.recovery.lost},
