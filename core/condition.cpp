@@ -37,6 +37,28 @@ std::string named(std::uint64_t code) {
     return std::string(name(reason)) + ": " + std::string(remedy(reason));
 }
 
+// As io::room_state says it.
+constexpr std::uint32_t room_roomy = 1;
+constexpr std::uint32_t room_tight = 2;
+
+/// What a disk that fills does to the journal.
+void tell_room(const condition& now, component& out) {
+    const std::string free = std::to_string(now.free_bytes >> 20) + " MiB of the disk are free";
+    out.note += "; " + free;
+    if (now.refusing != 0) {
+        out.state = "refusing";
+        out.health = std::min(out.health, 10);
+        out.alarm = "nothing becomes durable until there is room: " + named(now.refusing);
+    } else if (now.room == room_tight) {
+        out.health = std::min(out.health, 80);
+        out.note += ", nothing is packed";
+    } else {
+        out.health = std::min(out.health, 50);
+        out.note += ", old history goes";
+        out.alarm = free + ", and the oldest history goes for that: free space";
+    }
+}
+
 component journal_of(const condition& now) {
     component out{"journal", "written"};
     const auto behind = now.last_lsn - std::min(now.last_lsn, now.durable_lsn);
@@ -53,6 +75,7 @@ component journal_of(const condition& now) {
         // A full ring makes writers wait for the disk, and loses nothing.
         out.health = falling(now.lag_bytes, now.ring_bytes / 2, now.ring_bytes, 50);
     }
+    if (now.fault == 0 && now.room > room_roomy) tell_room(now, out);
     return out;
 }
 
@@ -131,6 +154,9 @@ condition look_at(shm::region& where, std::uint64_t every_ns) {
     out.generation = where.geometry().generation;
     out.keeper_epoch = shm::load(header.keeper.epoch);
     out.fault = shm::load(header.durable.failed);
+    out.refusing = shm::load(header.durable.refusing);
+    out.room = shm::load(header.durable.room);
+    out.free_bytes = shm::load(header.durable.free_bytes);
     shm::copy_out(&out.checkpoint, &header.checkpoint, sizeof out.checkpoint);
     shm::copy_out(&out.captures, &header.captures, sizeof out.captures);
     out.dirty_bytes = shm::dirty_pages(where) * shm::page_bytes;

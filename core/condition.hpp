@@ -28,7 +28,10 @@ struct condition {
     std::uint64_t keeper_epoch = 0;
     std::uint32_t keeper_pid = 0;  ///< 0 when none has signed or it is dead.
     std::uint32_t participants = 0;
-    std::uint64_t fault = 0;  ///< errc that froze durability, 0 while all is well.
+    std::uint64_t fault = 0;       ///< errc that froze durability, 0 while all is well.
+    std::uint64_t refusing = 0;    ///< errc that nothing becomes durable for at the moment, or 0.
+    std::uint32_t room = 0;        ///< io::room_state of the disk, 0 while nobody has looked.
+    std::uint64_t free_bytes = 0;  ///< Of the disk, when the keeper looked.
     shm::checkpoint_mark checkpoint{};
     shm::capture_counters captures{};
     std::uint64_t dirty_bytes = 0;      ///< Pages stored to since the last checkpoint.

@@ -190,7 +190,7 @@ world world::open(const std::string& directory, const world_options& options) {
         made->files, directory,
         io::keeper_options{options.segment_bytes,
                            io::checkpointer_options{options.checkpoints, made->teller(options),
-                                                    made->oldest_cursor()}});
+                                                    made->oldest_cursor(), options.room_changed}});
     auto found = find_tables(*made->region);
     if (!found && found.error() == errc::unknown_table && made->region->writable()) {
         const auto laid = lay_tables(*made->region, made->keeper.get());

@@ -64,6 +64,8 @@ struct world_options {
     std::uint64_t shadow_bytes = 0;       ///< Of a new region: checkpoint.shadow.
     /// Told of every checkpoint that keep() has taken or failed to take, on its thread.
     std::function<void(const io::checkpoint_news&)> checkpoint_taken;
+    /// Told by keep() when the disk has become fuller or emptier, and what went for that.
+    std::function<void(const io::room_news&)> room_changed{};
     /// Asked of a recovered region before it is accepted, besides what the world asks itself: ""
     /// or what is wrong with it.
     std::vector<io::region_validator> validators;

@@ -29,6 +29,9 @@ block_finder::block_finder(file_system& files, std::string directory, std::size_
 errc block_finder::refuse(const segment_entry& entry, std::uint64_t offset, errc reason,
                           std::string cause) {
     found_ = finding{reason, segment_path(directory_, entry.first_lsn), offset, std::move(cause)};
+    const auto known = std::ranges::find(segments_, entry.id,
+                                         [](const known_segment& each) { return each.entry.id; });
+    if (known != segments_.end()) found_->file = known->stream.path();
     return reason;
 }
 
@@ -94,7 +97,7 @@ result<block_finder::known_segment*> block_finder::enter(const segment_entry& en
         each.asked = ++clock_;
         return &each;
     }
-    auto stream = files_->open(segment_path(directory_, entry.first_lsn), open_mode::read);
+    auto stream = segment_stream::open(*files_, directory_, entry.first_lsn);
     if (!stream) {
         const bool missing = stream.error() == errc::not_found;
         return refuse(

@@ -51,7 +51,7 @@ class block_finder {
     /// A segment whose headers are known up to `next_offset`.
     struct known_segment {
         segment_entry entry{};
-        file stream;
+        segment_stream stream;
         segment_header header{};
         std::vector<block_place> blocks;
         std::uint64_t next_offset = block_alignment;

@@ -7,8 +7,6 @@
 namespace perdure::io {
 namespace {
 
-constexpr std::size_t generations_min = 2;
-
 /// A full checkpoint with the incremental ones that hang on it: indexes into checkpoints().
 struct generation {
     std::vector<std::size_t> members;  // The full one first.
@@ -89,6 +87,8 @@ checkpoint_policy policy_from(const config& from) {
     out.keep_count = from.number("retention.checkpoints");
     out.keep_ns = from.number("retention.age") * second;
     out.keep_bytes = from.number("retention.bytes");
+    out.free_bytes = from.number("retention.free");
+    out.pack_bytes = from.number("journal.pack");
     return out;
 }
 

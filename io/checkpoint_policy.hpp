@@ -35,6 +35,8 @@ struct checkpoint_policy {
     std::uint64_t keep_ns = 7 * 86'400'000'000'000ULL;  ///< Age of the oldest.
     std::uint64_t scrub_bytes = 0;  ///< Read again a second, beside everything else; 0: nothing.
     std::uint64_t keep_bytes = 0;   ///< Of all checkpoints; 0: any.
+    std::uint64_t pack_bytes = 0;   ///< Of sealed segments a second, to pack them; 0: none.
+    std::uint64_t free_bytes = 0;   ///< Of the disk; with less, less is done (room.hpp).
 };
 
 class config;
@@ -61,6 +63,8 @@ struct checkpoint_decision {
 
 /// What replaying a record takes at the most. Measured: perf/recovery.
 inline constexpr std::uint64_t replay_ns_a_record = 1'000;
+/// That stay whatever retention and the disk say.
+inline constexpr std::size_t generations_min = 2;
 /// A longer chain would make a recovery slow to open.
 inline constexpr std::size_t chain_length_max = 24;
 /// Increments that together hold more than the full one they hang on end their chain, so that no

@@ -11,8 +11,6 @@ namespace perdure::io {
 namespace {
 
 constexpr std::chrono::milliseconds durable_slice{50};
-constexpr std::chrono::milliseconds scrub_pause{100};
-constexpr std::size_t rotten_max = 64;
 constexpr std::uint64_t retry_ns_least = 10'000'000'000;
 constexpr unsigned given_up_max = 2;
 
@@ -48,7 +46,9 @@ void checkpointer::begin(const moment& now) {
     shm::put(mark.wall_ns, all.empty() ? 0 : all.back().cut_ns);
     shm::put(mark.next_ns, next_due_ns(options_.policy, now.promised));
     sweep(now.promised);
-    if (options_.policy.scrub_bytes != 0 && now.scrubs) start(now.where);
+    looked_ns_ = 0;
+    const auto& policy = options_.policy;
+    if ((policy.scrub_bytes != 0 || policy.pack_bytes != 0) && now.scrubs) start(now);
 }
 
 /// Removes files that the MANIFEST does not promise; what cannot be removed is in nobody's way.
@@ -69,7 +69,10 @@ void checkpointer::sweep(const manifest& promised) {
     const auto segments = files_->list(journal_directory(directory_));
     for (const auto& name : segments ? *segments : std::vector<std::string>()) {
         const std::string path = journal_directory(directory_) + "/" + name;
-        if (name.ends_with(".pj") && path < first) static_cast<void>(files_->unlink(path));
+        const bool is_segment = name.ends_with(".pj") || name.ends_with(".pz");
+        if (is_packing_draft(name) || (is_segment && path < first)) {
+            static_cast<void>(files_->unlink(path));
+        }
     }
 }
 
@@ -133,12 +136,20 @@ void checkpointer::work(shm::region& where) {
     checkpoint_taker taker(files, where, *self);
     taker_ = &taker;
     scrubber again(files, directory_);
+    packing_order packing;
+    packing.directory = directory_;
+    packing.epoch = epoch_;
+    packing.fence = [&where, epoch = epoch_]() -> result<> {
+        const bool is_ours = shm::load(where.header().keeper.epoch) == epoch;
+        return is_ours ? result<>() : errc::lease_lost;
+    };
+    segment_packer packer(files, std::move(packing));
     for (;;) {
         const auto is_wanted = [&] { return stops_ || stage_ == stage::ordered; };
-        if (options_.policy.scrub_bytes == 0) {
+        if (options_.policy.scrub_bytes == 0 && options_.policy.pack_bytes == 0) {
             changed_.wait(mine, is_wanted);
-        } else if (!changed_.wait_for(mine, scrub_pause, is_wanted)) {
-            scrub(again, mine);
+        } else if (!changed_.wait_for(mine, pause_beside(), is_wanted)) {
+            work_beside(again, packer, mine, where.waits().now_ns());
             continue;
         }
         if (stops_) break;
@@ -164,19 +175,11 @@ void checkpointer::work(shm::region& where) {
         made_ = std::move(made);
         stage_ = stage::ready;
     }
+    packer.give_up();
     // What became ready and was not published is dirty; else our successor sees to it.
     const bool is_ours = order_.fence && order_.fence().has_value();
     if (stage_ == stage::ready && is_ours) shm::abandon_capture(where);
     taker_ = nullptr;
-}
-
-/// A portion, without the lock.
-void checkpointer::scrub(scrubber& by, std::unique_lock<std::mutex>& mine) {
-    constexpr std::uint64_t pauses = std::chrono::seconds(1) / scrub_pause;
-    mine.unlock();
-    auto found = by.read_on(std::max<std::uint64_t>(1, options_.policy.scrub_bytes / pauses));
-    mine.lock();
-    if (found && rotten_.size() < rotten_max) rotten_.push_back(std::move(*found));
 }
 
 /// Requires: the lock.
@@ -193,28 +196,18 @@ void checkpointer::tell_rot() {
     rotten_.clear();
 }
 
-void checkpointer::start(shm::region& where) {
+void checkpointer::start(const moment& now) {
     if (hands_.joinable()) return;
-    hands_ = std::thread([this, &where] { work(where); });
+    epoch_ = now.epoch;
+    hands_ = std::thread([this, &where = now.where] { work(where); });
 }
 
-/// Removes what is not needed any more, in the MANIFEST first.
+/// What retention does not keep.
 result<> checkpointer::clear_away(const moment& now, std::vector<checkpoint_entry>& retired) {
     const std::uint64_t cursor = options_.oldest_cursor ? options_.oldest_cursor() : ~0ULL;
-    const auto goes = what_may_go(options_.policy, now.promised, wall_clock_ns(), cursor);
-    for (const auto& each : goes.checkpoints) {
-        PERDURE_CRASH_POINT("retention.checkpoint");
-        PERDURE_TRY(now.promised.retire_checkpoint(each.id));
-        PERDURE_CRASH_POINT("retention.checkpoint_retired");
-        static_cast<void>(files_->unlink(checkpoint_path(directory_, each.lsn)));
-        retired.push_back(each);
-    }
-    for (const auto& each : goes.segments) {
-        PERDURE_CRASH_POINT("retention.segment");
-        PERDURE_TRY(now.promised.retire_segment(each.id));
-        PERDURE_CRASH_POINT("retention.segment_retired");
-        static_cast<void>(files_->unlink(segment_path(directory_, each.first_lsn)));
-    }
+    auto goes = what_may_go(options_.policy, now.promised, wall_clock_ns(), cursor);
+    PERDURE_TRY(let_go(now, goes));
+    retired = std::move(goes.checkpoints);
     return {};
 }
 
@@ -251,6 +244,12 @@ result<> checkpointer::settle(const moment& now, checkpoint_taker& taker, outcom
         const bool again_now = news.refused == errc::conflict;
         const std::uint64_t rest = std::max(options_.policy.every_ns, retry_ns_least);
         retry_ns_ = again_now ? 0 : now.where.waits().now_ns() + rest;
+        if (news.refused == errc::disk_full && !now.promised.is_failed()) {
+            answer = {};
+            const auto went = make_room(now);
+            if (!went) answer = went.error();
+            if (went && *went) retry_ns_ = now.where.waits().now_ns() + retry_ns_least;
+        }
     }
     shm::put(mark.next_ns, next_due_ns(options_.policy, now.promised));
     // A capture that was given up is tried again before anybody is told.
@@ -265,6 +264,7 @@ result<> checkpointer::settle(const moment& now, checkpoint_taker& taker, outcom
 result<> checkpointer::tick(const moment& now) {
     std::unique_lock mine(mutex_);
     tell_rot();
+    PERDURE_TRY(watch_room(now));
     if (stage_ == stage::ready) {
         outcome made = std::move(made_);
         if (taker_ == nullptr) {  // It had no slot to begin with.
@@ -298,7 +298,7 @@ result<> checkpointer::tick(const moment& now) {
     order_ = order_for(now, decision.due);
     stage_ = stage::ordered;
     mine.unlock();
-    start(now.where);
+    start(now);
     changed_.notify_all();
     return {};
 }

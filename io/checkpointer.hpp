@@ -8,16 +8,18 @@
 //             again when the next is due: never by the journal's or the writers' expense.
 // Death       As checkpoint.hpp; what was retired in the MANIFEST and not unlinked goes later.
 // Power loss  The same.
-// Threads     All calls by the keeper's thread; one more takes the checkpoint meanwhile, and reads
-//             what lies on the disk again while there is nothing to take.
+//             While the disk is nearly full, packing ends first, then the oldest history goes.
+// Threads     All calls by the keeper's thread; one more takes the checkpoint meanwhile, and packs
+//             and reads again what lies on the disk while there is nothing to take.
 #pragma once
 
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <perdure/io/checkpoint.hpp>
-#include <perdure/io/checkpoint_policy.hpp>
+#include <perdure/io/room.hpp>
 #include <perdure/io/scrubber.hpp>
+#include <perdure/io/segment_packer.hpp>
 #include <thread>
 
 namespace perdure::io {
@@ -37,6 +39,8 @@ struct checkpointer_options {
     std::function<void(const checkpoint_news&)> tell;
     /// LSN that the slowest cursor has read; what is behind it stays.
     std::function<std::uint64_t()> oldest_cursor;
+    /// Told when the disk has become fuller or emptier, and of what went for that.
+    std::function<void(const room_news&)> room_changed{};
 };
 
 class checkpointer {
@@ -61,8 +65,13 @@ class checkpointer {
     void begin(const moment& now);
 
     /// Publishes what has become ready, begins what is due. Answers io_error, disk_full: the
-    /// MANIFEST could not be written, which is final.
+    /// MANIFEST could not be written, which is final where it says so (manifest::is_failed).
     result<> tick(const moment& now);
+
+    /// Lets the oldest history go that nobody needs; false: there is none. Errors: as tick().
+    result<bool> make_room(const moment& now);
+    /// Says how the room is, in the region and to whom the options name.
+    void tell_room(const moment& now, room_state state, const removals& gone);
 
     /// Takes one on this thread, by `self`, if anything has changed: at the end, or where nobody
     /// else keeps the world. `drain` makes all records durable. False: nothing has changed.
@@ -88,8 +97,12 @@ class checkpointer {
     };
 
     void work(shm::region& where);
-    void start(shm::region& where);
-    void scrub(scrubber& by, std::unique_lock<std::mutex>& mine);
+    void start(const moment& now);
+    [[nodiscard]] static std::chrono::milliseconds pause_beside() noexcept;
+    void work_beside(scrubber& again, segment_packer& packer, std::unique_lock<std::mutex>& mine,
+                     std::uint64_t now_ns);
+    result<> watch_room(const moment& now);
+    result<> let_go(const moment& now, const removals& goes);
     void tell_rot();
     [[nodiscard]] checkpoint_order order_for(const moment& now, checkpoint_due due) const;
     [[nodiscard]] checkpoint_situation look(const moment& now) const;
@@ -111,6 +124,7 @@ class checkpointer {
     std::uint64_t written_at_ = 0;  // written_bytes at the last checkpoint.
     std::uint64_t retry_ns_ = 0;    // Not before, after a failure.
     unsigned given_up_ = 0;         // Captures in a row.
+    std::uint64_t looked_ns_ = 0;   // At the disk's room.
 
     std::mutex mutex_;  // Of what both threads touch:
     std::condition_variable changed_;
@@ -119,7 +133,10 @@ class checkpointer {
     checkpoint_order order_;
     outcome made_;
     checkpoint_taker* taker_ = nullptr;
-    std::vector<finding> rotten_;  // Found by scrub() and not told yet.
+    std::vector<finding> rotten_;  // Found beside checkpoints and not told yet.
+    std::uint64_t epoch_ = 0;
+    bool is_tight_ = false;         // Nothing is packed.
+    std::uint64_t pack_at_ns_ = 0;  // Not before.
     std::thread hands_;
 };
 

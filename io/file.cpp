@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include <cstdio>
 
@@ -66,6 +67,11 @@ int kernel_calls::allocate(int descriptor, std::uint64_t bytes) noexcept {
     return -::posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
 }
 
+int kernel_calls::reserve(int descriptor, std::uint64_t offset, std::uint64_t bytes) noexcept {
+    return or_errno(::fallocate(descriptor, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                                static_cast<off_t>(bytes)));
+}
+
 int kernel_calls::truncate(int descriptor, std::uint64_t bytes) noexcept {
     return or_errno(::ftruncate(descriptor, static_cast<off_t>(bytes)));
 }
@@ -115,6 +121,12 @@ int kernel_calls::lock(int descriptor, bool exclusive) noexcept {
 }
 
 int kernel_calls::unlock(int descriptor) noexcept { return whole_file_lock(descriptor, F_UNLCK); }
+
+std::int64_t kernel_calls::free_bytes(const char* path) noexcept {
+    struct statvfs facts {};
+    if (::statvfs(path, &facts) != 0) return -errno;
+    return static_cast<std::int64_t>(facts.f_bavail * facts.f_frsize);
+}
 
 void kernel_calls::start_writeback(int descriptor, std::uint64_t offset,
                                    std::uint64_t bytes) noexcept {
@@ -189,6 +201,12 @@ result<std::vector<std::string>> file_system::list(const std::string& path) {
     return names;
 }
 
+result<std::uint64_t> file_system::free_bytes(const std::string& path) {
+    const std::int64_t answer = calls_.free_bytes(path.c_str());
+    if (answer < 0) return refuse("statvfs", path, static_cast<int>(-answer));
+    return static_cast<std::uint64_t>(answer);
+}
+
 result<std::size_t> file::read(std::span<std::byte> into, std::uint64_t offset) const {
     PERDURE_ASSERT(is_open());
     std::size_t done = 0;
@@ -230,6 +248,14 @@ result<> file::allocate(std::uint64_t bytes) {
     PERDURE_ASSERT(is_open());
     const int answer = uninterrupted([&] { return system_->calls_.allocate(descriptor_, bytes); });
     if (answer < 0) return system_->refuse("fallocate", path_, -answer);
+    return {};
+}
+
+result<> file::reserve(std::uint64_t offset, std::uint64_t bytes) {
+    PERDURE_ASSERT(is_open());
+    const int answer =
+        uninterrupted([&] { return system_->calls_.reserve(descriptor_, offset, bytes); });
+    if (answer < 0 && answer != -EOPNOTSUPP) return system_->refuse("fallocate", path_, -answer);
     return {};
 }
 

@@ -40,6 +40,8 @@ class kernel_calls {
                                std::uint64_t offset) noexcept;
     virtual int sync(int descriptor) noexcept;
     virtual int allocate(int descriptor, std::uint64_t bytes) noexcept;
+    /// Space from `offset` on for writes to come; the size stays as it is.
+    virtual int reserve(int descriptor, std::uint64_t offset, std::uint64_t bytes) noexcept;
     virtual int truncate(int descriptor, std::uint64_t bytes) noexcept;
     virtual std::int64_t size(int descriptor) noexcept;
     virtual int rename(const char* from, const char* to) noexcept;
@@ -52,6 +54,8 @@ class kernel_calls {
     /// An OFD lock on the whole file, never waited for: -EAGAIN if somebody else holds it.
     virtual int lock(int descriptor, bool exclusive) noexcept;
     virtual int unlock(int descriptor) noexcept;
+    /// What the file system of a path still has for us, in bytes.
+    virtual std::int64_t free_bytes(const char* path) noexcept;
     /// Advice; what they answer changes nothing that is promised.
     virtual void start_writeback(int descriptor, std::uint64_t offset,
                                  std::uint64_t bytes) noexcept;
@@ -92,6 +96,7 @@ class file_system {
     result<> sync_directory(const std::string& path);
     /// The names in a directory, sorted, without "." and "..".
     [[nodiscard]] result<std::vector<std::string>> list(const std::string& path);
+    [[nodiscard]] result<std::uint64_t> free_bytes(const std::string& path);
 
     /// For another file_system, in another thread.
     [[nodiscard]] kernel_calls& calls() const noexcept { return calls_; }
@@ -128,6 +133,9 @@ class file {
     result<> sync();
     /// Reserves blocks, so that a full disk is met here; the size becomes at least `bytes`.
     result<> allocate(std::uint64_t bytes);
+    /// Space for what will be appended, so that a full disk is met here; the size stays. A file
+    /// system that cannot is no error.
+    result<> reserve(std::uint64_t offset, std::uint64_t bytes);
     result<> truncate(std::uint64_t bytes);
     /// Gives the open file another name, replacing what bears it.
     result<> rename(const std::string& to);

@@ -41,8 +41,9 @@ journal_writer::journal_writer(file_system& files, manifest& promised, journal_o
 template <class Work>
 auto journal_writer::guarded(Work&& work) -> decltype(work()) {
     if (failed_) return errc::durability_lost;
+    is_full_ = false;
     auto answer = work();
-    if (!answer && answer.error() != errc::garbled) failed_ = answer.error();
+    if (!answer && answer.error() != errc::garbled && !is_full_) failed_ = answer.error();
     return answer;
 }
 
@@ -204,8 +205,20 @@ result<> journal_writer::write_block(std::size_t stored, codec_id encoded_by) {
     // since each is a write of its own beside the sync to come.
     spare_due_ += 2 * whole;
     if (spare_due_ < zero_chunk_bytes) return {};
-    PERDURE_TRY(fill_spare(std::exchange(spare_due_, 0)));
-    return {};
+    const auto filled_on = fill_spare(std::exchange(spare_due_, 0));
+    // There is a segment to write to still.
+    if (filled_on || std::exchange(is_full_, false)) return {};
+    return filled_on.error();
+}
+
+/// Nothing counts on a spare: what a full disk did to it is nobody's loss (W4).
+result<> journal_writer::drop_spare(errc why) {
+    if (why != errc::disk_full) return why;
+    is_full_ = true;
+    spare_.close();
+    spare_bytes_ = spare_filled_ = 0;
+    static_cast<void>(files_.unlink(spare_path(promised_)));
+    return why;
 }
 
 result<> journal_writer::sync() {
@@ -231,10 +244,13 @@ result<> journal_writer::start_spare(std::uint64_t segment_bytes) {
     spare_.close();
     const result<> removed = files_.unlink(path);
     if (!removed && removed.error() != errc::not_found) return removed;
-    spare_ = PERDURE_TRY(files_.open(path, open_mode::create));
+    auto made = files_.open(path, open_mode::create);
+    if (!made) return drop_spare(made.error());
+    spare_ = std::move(*made);
     spare_bytes_ = segment_bytes;
     spare_filled_ = 0;
-    return spare_.allocate(segment_bytes);
+    const auto room = spare_.allocate(segment_bytes);
+    return room ? room : drop_spare(room.error());
 }
 
 /// Overwriting sectors that were written before makes a sync half as long as filling a hole.
@@ -245,7 +261,8 @@ result<bool> journal_writer::fill_spare(std::uint64_t bytes) {
     while (spare_filled_ < end) {
         const std::uint64_t length = std::min(zero_chunk_bytes, end - spare_filled_);
         const auto chunk = std::span(zeros()).first(static_cast<std::size_t>(length));
-        PERDURE_TRY(spare_.write(chunk, spare_filled_));
+        const auto written = spare_.write(chunk, spare_filled_);
+        if (!written) return drop_spare(written.error()).error();
         spare_.start_writeback(spare_filled_, length);
         spare_filled_ += length;
     }
@@ -256,7 +273,11 @@ result<bool> journal_writer::fill_spare(std::uint64_t bytes) {
 /// sector: whoever finds the old one finds a shorter, still empty segment.
 result<> journal_writer::grow(std::uint64_t segment_bytes) {
     PERDURE_TRY(may_write());
-    PERDURE_TRY(stream_.allocate(segment_bytes));
+    const auto room = stream_.allocate(segment_bytes);
+    if (!room) {
+        is_full_ = room.error() == errc::disk_full;
+        return room;
+    }
     for (std::uint64_t at = segment_bytes_; at < segment_bytes; at += zero_chunk_bytes) {
         const std::uint64_t length = std::min(zero_chunk_bytes, segment_bytes - at);
         const auto chunk = std::span(zeros()).first(static_cast<std::size_t>(length));
@@ -278,6 +299,11 @@ result<> journal_writer::rotate(std::uint64_t segment_bytes_min) {
     const std::uint64_t wanted = std::max(options_.segment_bytes, segment_bytes_min);
     if (spare_bytes_ < wanted) PERDURE_TRY(start_spare(wanted));
     while (PERDURE_TRY(fill_spare(zero_chunk_bytes))) {
+    }
+    const auto room = promised_.reserve(2);
+    if (!room) {
+        is_full_ = room.error() == errc::disk_full;
+        return room;
     }
     segment_entry fresh{};
     fresh.id = random_uuid();

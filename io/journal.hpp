@@ -11,6 +11,8 @@
 // Invariants  W1 after one failed write or sync nothing is written any more, and durable_lsn()
 //                stays where it is.  W2 synced_seq in a block was synced before it was written.
 //             W3 the MANIFEST names a segment before its first block is written.
+//             W4 a full disk is met while space is taken, before anything is written into it: then
+//                disk_full is answered, nothing has happened, and the same may be tried again.
 // Format      docs/formats/journal.md
 #pragma once
 
@@ -47,7 +49,7 @@ class journal_writer {
     /// Writes records as they stand in the ring, PADDING of any length included, as one or more
     /// blocks. Requires: `records` stays unchanged during the call.
     /// Answers garbled (nothing of the offending block is written), durability_lost, lease_lost,
-    /// disk_full, io_error.
+    /// disk_full, io_error. After disk_full without failed() go on from next_lsn() (W4).
     result<> append(std::span<const std::byte> records, std::uint64_t first_lsn);
 
     /// Makes everything appended durable. Answers durability_lost, lease_lost, io_error.
@@ -78,6 +80,7 @@ class journal_writer {
     [[nodiscard]] result<> rotate(std::uint64_t segment_bytes_min);
     [[nodiscard]] result<> grow(std::uint64_t segment_bytes);
     [[nodiscard]] result<> may_write() const;
+    [[nodiscard]] result<> drop_spare(errc why);
     template <class Work>
     [[nodiscard]] auto guarded(Work&& work) -> decltype(work());
 
@@ -92,6 +95,7 @@ class journal_writer {
     std::uint64_t durable_lsn_ = 0;
     std::uint64_t written_bytes_ = 0;
     std::optional<errc> failed_;
+    bool is_full_ = false;  // W4: what is being answered is no failure.
 
     file spare_;
     std::uint64_t spare_bytes_ = 0;  // Length it shall have; 0 while there is none.

@@ -32,13 +32,14 @@ result<> journal_reader::look_for_unpromised(std::optional<finding>& found) {
     }
     const auto& segments = promised_->segments();
     for (const std::string& name : *names) {
-        if (!name.ends_with(".pj")) continue;
+        if (!name.ends_with(".pj") && !name.ends_with(".pz")) continue;
         const std::string path = folder + "/" + name;
         const auto promises = [&](const segment_entry& entry) {
-            return segment_path(promised_->directory(), entry.first_lsn) == path;
+            return segment_path(promised_->directory(), entry.first_lsn) == path ||
+                   packed_path(promised_->directory(), entry.first_lsn) == path;
         };
         if (std::any_of(segments.begin(), segments.end(), promises)) continue;
-        const file stream = PERDURE_TRY(files_->open(path, open_mode::read));
+        auto stream = PERDURE_TRY(segment_stream::open_file(*files_, path));
         segment_header header;
         const auto broken = PERDURE_TRY(read_segment_header(stream, header));
         if (!broken.empty() || header.world != promised_->world()) continue;
@@ -57,15 +58,16 @@ result<> journal_reader::look_for_unpromised(std::optional<finding>& found) {
 errc journal_reader::refuse(std::optional<finding>& found, errc reason, std::uint64_t offset,
                             std::string cause) const {
     const segment_entry& entry = promised_->segments()[position_.segment];
-    found = finding{reason, segment_path(promised_->directory(), entry.first_lsn), offset,
-                    std::move(cause)};
+    std::string path = stream_.path();
+    if (path.empty()) path = segment_path(promised_->directory(), entry.first_lsn);
+    found = finding{reason, std::move(path), offset, std::move(cause)};
     return reason;
 }
 
 result<> journal_reader::enter_segment(std::optional<finding>& found) {
     const segment_entry& entry = promised_->segments()[position_.segment];
-    auto stream =
-        files_->open(segment_path(promised_->directory(), entry.first_lsn), open_mode::read);
+    stream_ = {};
+    auto stream = segment_stream::open(*files_, promised_->directory(), entry.first_lsn);
     if (!stream) {
         if (stream.error() != errc::not_found) {
             return refuse(found, stream.error(), 0, files_->last_error());

@@ -78,7 +78,7 @@ class journal_reader {
     file_system* files_;
     const manifest* promised_;
     std::uint64_t from_lsn_;
-    file stream_;
+    segment_stream stream_;
     segment_header header_{};
     journal_position position_;
     std::uint64_t block_offset_ = 0;

@@ -12,6 +12,7 @@ namespace perdure::io {
 namespace {
 
 constexpr std::chrono::milliseconds standby_pause{50};
+constexpr std::chrono::milliseconds full_pause{50};  // Until a full disk is asked again.
 constexpr std::uint64_t sweep_every_ns = 50'000'000;
 
 std::span<const std::byte> ring_bytes(const shm::region& where, std::uint64_t from,
@@ -80,6 +81,7 @@ result<> keeper::agree(shm::region& where) {
                              std::to_string(shm::next_lsn(where) - 1)};
         return errc::damaged;
     }
+    shm::put(where.header().durable.refusing, 0);  // Whoever said so has gone.
     PERDURE_CRASH_POINT("keeper.agree");
     publish(where, written);
     return {};
@@ -219,8 +221,10 @@ result<std::uint64_t> keeper::drain_once(shm::region& where) {
     if (!end) return freeze(where, end.error()).error();
     if (*end == shm::load(where.header().head.value)) return std::uint64_t{0};
     const auto written = write_out(where, *end, first_lsn);
-    if (!written) return freeze(where, written.error()).error();
-    const std::uint64_t last = first_lsn + *written - 1;
+    const bool is_full = !written && written.error() == errc::disk_full && !writer_->failed();
+    if (!written && !is_full) return freeze(where, written.error()).error();
+    // What had room counts, too.
+    const std::uint64_t last = is_full ? writer_->next_lsn() - 1 : first_lsn + *written - 1;
     if (planted(shm::bug::ack_at_write)) publish(where, last);
     PERDURE_CRASH_POINT("keeper.sync");
     const auto from = where.waits().now_ns();
@@ -229,6 +233,11 @@ result<std::uint64_t> keeper::drain_once(shm::region& where) {
     }
     sync_ns_ = where.waits().now_ns() - from;
     publish(where, last);
+    if (is_full) {
+        PERDURE_TRY(refuse_for_now(where));
+        return errc::disk_full;
+    }
+    if (shm::load(where.header().durable.refusing) != 0) take_on(where);
     return *written;
 }
 
@@ -236,9 +245,13 @@ result<> keeper::help(shm::region& where) noexcept {
     const std::unique_lock mine(turn_, std::try_to_lock);
     if (!mine.owns_lock()) return errc::lease_held;  // Another thread is at it, or run() is.
     PERDURE_TRY(take(where));
-    PERDURE_TRY(drain_rest(where));
-    rest();
-    return {};
+    auto drained = drain_rest(where);
+    const auto is_full = [&] { return !drained && drained.error() == errc::disk_full; };
+    // What was done without history for may have a place now.
+    while (is_full() && shm::load(where.header().durable.refusing) == 0)
+        drained = drain_rest(where);
+    if (drained || is_full()) rest();
+    return drained;
 }
 
 /// Drains what is in the ring now, and not what others commit meanwhile: that may never end.
@@ -258,7 +271,8 @@ checkpointer::moment keeper::moment_of(shm::region& where) noexcept {
 result<> keeper::look_after(shm::region& where) {
     if (!checkpoints_) return {};
     const auto looked = checkpoints_->tick(moment_of(where));
-    return looked ? looked : freeze(where, looked.error());
+    if (looked || (looked.error() == errc::disk_full && !manifest_->is_failed())) return {};
+    return freeze(where, looked.error());
 }
 
 result<bool> keeper::checkpoint_by(shm::region& where, shm::participant& self, bool full,
@@ -292,7 +306,11 @@ void keeper::keep_on(shm::region& where, const std::function<bool()>& stop, resu
     std::uint64_t swept = 0;
     shm::page_reserve reserve(where);
     while (!stop()) {
-        const auto drained = drain_once(where);
+        auto drained = drain_once(where);
+        if (!drained && drained.error() == errc::disk_full) {
+            ::usleep(static_cast<useconds_t>(std::chrono::microseconds(full_pause).count()));
+            drained = std::uint64_t{0};
+        }
         if (!drained) {
             ended = drained.error();
             break;

@@ -9,7 +9,8 @@
 // Power loss  As journal.hpp.
 // Threads     One at a time holds the lease; help() may be called by any thread of the process.
 // Invariants  K1 nothing is written unless the region's fencing epoch is this keeper's.
-//             K2 a failed write or sync freezes the durable mark for good; nobody retries it.
+//             K2 a failed write or sync freezes the durable mark for good; nobody retries it. A
+//                disk that is too full to begin a write only stops it, until there is room.
 //             K3 the head never passes a record that is CLAIMED.
 #pragma once
 
@@ -45,7 +46,8 @@ class keeper final : public shm::drain {
     result<> take(shm::region& where);
 
     /// One round: what is whole in the ring, up to a block, written and synced. Answers the
-    /// records. Errors: durability_lost, lease_lost, garbled; all final.
+    /// records. Errors: durability_lost, lease_lost, garbled; all final. And disk_full: what had
+    /// room is durable, and the rest may be tried again.
     result<std::uint64_t> drain_once(shm::region& where);
 
     /// Gives the lease back; the journal stays open for the next help().
@@ -71,6 +73,8 @@ class keeper final : public shm::drain {
     result<> agree(shm::region& where);
     result<> drain_rest(shm::region& where);
     result<> freeze(shm::region& where, errc cause) noexcept;
+    result<> refuse_for_now(shm::region& where) noexcept;
+    void take_on(shm::region& where) noexcept;
     result<std::uint64_t> write_out(shm::region& where, std::uint64_t end, std::uint64_t first_lsn);
     result<std::uint64_t> ready_end(shm::region& where, std::uint64_t& first_lsn);
     void publish(shm::region& where, std::uint64_t lsn) noexcept;

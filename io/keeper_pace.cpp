@@ -2,6 +2,7 @@
 //
 // How the keeper waits between its rounds.
 #include <algorithm>
+#include <climits>
 #include <perdure/io/keeper.hpp>
 #include <thread>
 
@@ -16,6 +17,27 @@ constexpr int spins_before_sleep = 400;
 constexpr std::uint64_t gather_ns_max = 250'000;
 
 }  // namespace
+
+/// Says that nothing becomes durable for want of room, and does without history for some. Answers
+/// what is final: the MANIFEST could not be written.
+result<> keeper::refuse_for_now(shm::region& where) noexcept {
+    auto& mark = where.header().durable;
+    if (checkpoints_) {
+        const auto went = checkpoints_->make_room(moment_of(where));
+        if (!went && manifest_->is_failed()) return freeze(where, went.error());
+        if (went && *went) return {};  // There may be room now: nobody is refused before that.
+        checkpoints_->tell_room(moment_of(where), room_state::refusing, {});
+    }
+    shm::put(mark.refusing, static_cast<std::uint32_t>(errc::disk_full));
+    where.waits().wake(shm::low_half(mark.lsn), INT_MAX);
+    return {};
+}
+
+/// There is room again.
+void keeper::take_on(shm::region& where) noexcept {
+    shm::put(where.header().durable.refusing, 0);
+    if (checkpoints_) checkpoints_->tell_room(moment_of(where), room_state::tight, {});
+}
 
 /// Whoever waited for the last sync will commit and wait again soon. A sync that begins with the
 /// first of them lets all others wait for the next one: better wait for them, half a sync at most.

@@ -20,6 +20,8 @@ std::uint32_t checksum(const manifest_record& record) noexcept {
     return shm::crc32c(bytes_of(record).first(offsetof(manifest_record, crc)));
 }
 
+constexpr std::uint64_t spare_records = 64;
+
 bool is_intact(const manifest_record& record) noexcept {
     return record.magic == manifest_magic && record.crc == checksum(record);
 }
@@ -265,8 +267,20 @@ manifest_record manifest::blank(manifest_kind kind) const noexcept {
     return record;
 }
 
+result<> manifest::reserve(std::uint64_t records) {
+    if (seq_ + records <= reserved_) return {};
+    // More than is asked for: what makes room on a full disk needs some itself.
+    const std::uint64_t end = seq_ + records + spare_records;
+    PERDURE_TRY(
+        stream_.reserve(seq_ * manifest_record_bytes, (end - seq_) * manifest_record_bytes));
+    reserved_ = end;
+    return {};
+}
+
 result<> manifest::append(manifest_record& record) {
     PERDURE_ASSERT(record.seq == seq_ + 1);
+    const auto room = reserve(seq_ + 1 + spare_records / 2 <= reserved_ ? 1 : spare_records / 2);
+    if (!room && seq_ + 1 > reserved_) return room;
     record.crc = checksum(record);
     // First, so that nothing that the next open would refuse is ever written. A failed write leaves
     // this object ahead of the file, and refusing every further append.

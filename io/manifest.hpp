@@ -86,6 +86,12 @@ class manifest {
     /// Requires: no other has it as its parent. Its file may be unlinked afterwards, not before.
     result<> retire_checkpoint(const uuid& id);
 
+    /// Makes room in the file for as many records, so that none of them meets a full disk. Answers
+    /// disk_full, io_error; nothing has changed then.
+    result<> reserve(std::uint64_t records);
+    /// Whether an append failed half way: final. disk_full without it is not.
+    [[nodiscard]] bool is_failed() const noexcept { return stream_.is_failed(); }
+
   private:
     manifest(std::string directory, file stream) noexcept
         : directory_(std::move(directory)), stream_(std::move(stream)) {}
@@ -102,6 +108,7 @@ class manifest {
     uuid world_{};
     std::uint64_t incarnation_ = 0;
     std::uint64_t seq_ = 0;
+    std::uint64_t reserved_ = 0;  // Records that the file has room for, as far as is known.
     block_hash last_hash_{};
     std::vector<segment_entry> segments_;
     std::vector<checkpoint_entry> checkpoints_;

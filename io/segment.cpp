@@ -21,6 +21,15 @@ bool is_zero(std::span<const std::byte> bytes) noexcept {
                              std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
+/// Fills all of `into`; empty if that could be done.
+result<std::string_view> fill(segment_stream& stream, std::span<std::byte> into,
+                              std::uint64_t offset, std::string_view too_short) {
+    const auto got = stream.read(into, offset);
+    if (!got && got.error() == errc::damaged) return stream.cause();
+    if (!got) return got.error();
+    return *got == into.size() ? std::string_view() : too_short;
+}
+
 std::string_view why_broken(const segment_header& header) noexcept {
     if (header.magic != segment_magic) return "it does not begin with PDJNLSEG";
     if (header.crc != checksum(header)) return "the checksum of the segment header is wrong";
@@ -90,11 +99,11 @@ std::vector<std::byte> make_segment_page(const segment_entry& entry, const uuid&
     return page;
 }
 
-result<std::string_view> read_segment_header(const file& stream, segment_header& into) {
+result<std::string_view> read_segment_header(segment_stream& stream, segment_header& into) {
     std::vector<std::byte> page(block_alignment);
-    if (PERDURE_TRY(stream.read(page, 0)) != page.size()) {
-        return std::string_view("the file is shorter than its header page");
-    }
+    const auto absent =
+        PERDURE_TRY(fill(stream, page, 0, "the file is shorter than its header page"));
+    if (!absent.empty()) return absent;
     std::memcpy(&into, page.data(), sizeof into);
     if (const std::string_view cause = why_broken(into); !cause.empty()) return cause;
     if (!is_zero(std::span(page).subspan(sizeof into))) {
@@ -125,16 +134,15 @@ void complete(block_header& header, std::span<const std::byte> payload) noexcept
     header.crc = checksum(header);
 }
 
-result<std::string_view> read_block(const file& stream, const segment_header& segment,
+result<std::string_view> read_block(segment_stream& stream, const segment_header& segment,
                                     std::uint64_t offset, stored_block& into) {
     PERDURE_ASSERT(offset % block_alignment == 0 && offset >= block_alignment);
     if (offset + block_alignment > segment.segment_bytes) {
         return std::string_view("the segment ends here");
     }
     into.bytes.resize(block_alignment);
-    if (PERDURE_TRY(stream.read(into.bytes, offset)) != block_alignment) {
-        return std::string_view("the file ends here");
-    }
+    const auto absent = PERDURE_TRY(fill(stream, into.bytes, offset, "the file ends here"));
+    if (!absent.empty()) return absent;
     std::memcpy(&into.header, into.bytes.data(), sizeof into.header);
     const std::string_view cause = why_broken(into.header, segment, offset);
     if (!cause.empty()) return cause;
@@ -143,9 +151,9 @@ result<std::string_view> read_block(const file& stream, const segment_header& se
     if (whole > block_alignment) {
         into.bytes.resize(whole);
         const auto rest = std::span(into.bytes).subspan(block_alignment);
-        if (PERDURE_TRY(stream.read(rest, offset + block_alignment)) != rest.size()) {
-            return std::string_view("the file ends in the block");
-        }
+        const auto cut =
+            PERDURE_TRY(fill(stream, rest, offset + block_alignment, "the file ends in the block"));
+        if (!cut.empty()) return cut;
     }
     if (shm::crc32c(into.payload()) != into.header.payload_crc) {
         return std::string_view("the checksum of the payload is wrong");
@@ -156,20 +164,19 @@ result<std::string_view> read_block(const file& stream, const segment_header& se
     return std::string_view();
 }
 
-result<std::string_view> read_block_header(const file& stream, const segment_header& segment,
+result<std::string_view> read_block_header(segment_stream& stream, const segment_header& segment,
                                            std::uint64_t offset, block_header& into) {
     PERDURE_ASSERT(offset % block_alignment == 0 && offset >= block_alignment);
     if (offset + block_alignment > segment.segment_bytes) {
         return std::string_view("the segment ends here");
     }
     const auto room = std::as_writable_bytes(std::span(&into, 1));
-    if (PERDURE_TRY(stream.read(room, offset)) != room.size()) {
-        return std::string_view("the file ends here");
-    }
+    const auto absent = PERDURE_TRY(fill(stream, room, offset, "the file ends here"));
+    if (!absent.empty()) return absent;
     return why_broken(into, segment, offset);
 }
 
-result<segment_rest> inspect_rest(const file& stream, const segment_header& segment,
+result<segment_rest> inspect_rest(segment_stream& stream, const segment_header& segment,
                                   std::uint64_t offset, std::uint64_t seq) {
     constexpr std::size_t chunk_bytes = 256 * std::size_t{block_alignment};
     segment_rest rest{offset, std::nullopt};
@@ -194,6 +201,34 @@ result<segment_rest> inspect_rest(const file& stream, const segment_header& segm
         }
     }
     return rest;
+}
+
+result<std::string_view> segment_walk::step() {
+    if (offset_ == 0) {
+        auto cause = PERDURE_TRY(read_segment_header(stream_, header_));
+        if (cause.empty()) cause = compare(header_, entry_, world_);
+        if (!cause.empty()) return cause;
+        offset_ = block_alignment;
+        seq_ = entry_.first_seq;
+        lsn_ = entry_.first_lsn;
+        hash_ = entry_.hash_before;
+        return std::string_view();
+    }
+    PERDURE_ASSERT(!has_ended());
+    const auto cause = PERDURE_TRY(read_block(stream_, header_, offset_, block_));
+    if (!cause.empty()) return cause;
+    const auto& header = block_.header;
+    if (header.seq != seq_ || header.first_lsn != lsn_ || header.previous_hash != hash_) {
+        return std::string_view("a block does not follow the one before it");
+    }
+    offset_ = block_end(offset_, header.stored_bytes);
+    seq_ = header.seq + 1;
+    lsn_ = header.last_lsn + 1;
+    hash_ = block_.hash();
+    if (has_ended() && (lsn_ != entry_.last_lsn + 1 || hash_ != entry_.hash_last)) {
+        return std::string_view("the segment does not end as the MANIFEST says");
+    }
+    return std::string_view();
 }
 
 }  // namespace perdure::io

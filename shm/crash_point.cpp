@@ -48,6 +48,9 @@ constexpr std::array all_bugs{
     bug::tag_before_copy,
     bug::tag_after_store,
     bug::cursor_early,
+    bug::original_gone_first,
+    bug::packed_unsynced,
+    bug::packed_unchecked,
     bug::shadow_ignored,
     bug::dirty_forgotten,
     bug::one_bitmap,
@@ -199,6 +202,9 @@ std::string_view name(bug which) noexcept {
         case bug::tag_before_copy: return "tag_before_copy";
         case bug::tag_after_store: return "tag_after_store";
         case bug::cursor_early: return "cursor_early";
+        case bug::original_gone_first: return "original_gone_first";
+        case bug::packed_unsynced: return "packed_unsynced";
+        case bug::packed_unchecked: return "packed_unchecked";
         case bug::shadow_ignored: return "shadow_ignored";
         case bug::dirty_forgotten: return "dirty_forgotten";
         case bug::one_bitmap: return "one_bitmap";

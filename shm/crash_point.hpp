@@ -54,6 +54,9 @@ enum class bug : std::uint16_t {
     tag_before_copy,            ///< A capture word is stored before the shadow page is whole.
     tag_after_store,            ///< A page is shadowed after the first store to it.
     cursor_early,               ///< The cursor passes a page before it is copied.
+    original_gone_first,        ///< A segment's own file goes before the packed one has its name.
+    packed_unsynced,            ///< A packed segment gets its name before its bytes are durable.
+    packed_unchecked,           ///< A packed segment is not read again before it counts.
     shadow_ignored,             ///< The keeper takes the page and not its shadow.
     dirty_forgotten,            ///< A failed capture clears its bitmap and marks nothing again.
     one_bitmap,                 ///< A finished capture forgets what was stored to meanwhile, too.

@@ -84,7 +84,10 @@ struct durable_mark {
     std::uint32_t sleepers;
     std::uint32_t failed;  ///< errc that froze the mark, 0 while all is well.
     std::uint64_t failed_errno;
-    std::array<std::uint64_t, 5> reserved;
+    std::uint32_t refusing;    ///< errc that nothing becomes durable for at the moment, or 0.
+    std::uint32_t room;        ///< room_state of the disk, 0 while nobody has looked.
+    std::uint64_t free_bytes;  ///< Of the disk, when that was looked at.
+    std::array<std::uint64_t, 3> reserved;
 };
 static_assert(mapped<durable_mark> && sizeof(durable_mark) == cache_line);
 

@@ -122,6 +122,10 @@ result<> session::await_ring(deadline until) {
             if (helped) continue;
             if (helped.error() != errc::lease_held) return helped.error();
         }
+        // The keeper says so, and it lives: else it would be us who keep the world.
+        if (const auto why = load(where_->header().durable.refusing); why != 0) {
+            return static_cast<errc>(why);
+        }
         ring_bell(*where_);
         where_->waits().wait(low_half(where_->header().head.value),
                              static_cast<std::uint32_t>(stuck), ring_slice);
@@ -149,6 +153,8 @@ result<> wait_durable(region& where, drain* hook, const receipt& paid, deadline 
             if (helped) continue;
             if (helped.error() != errc::lease_held) return helped.error();
         }
+        // Whoever has slept once knows that this is not over, and that the keeper lives.
+        if (const auto why = load(mark.refusing); !first && why != 0) return static_cast<errc>(why);
         word(mark.sleepers).fetch_add(1);
         // After the sleeper's mark, so that a keeper that looks for sleepers finds this one.
         ring_bell(where);

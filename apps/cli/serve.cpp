@@ -71,6 +71,24 @@ void tell_checkpoint(io::log& log, const io::checkpoint_news& news) {
                             {"retired", news.retired.size()}});
 }
 
+void tell_room(io::log& log, const io::room_news& news) {
+    using io::room_state;
+    const bool is_well = news.state == room_state::roomy;
+    const std::string_view what =
+        news.state == room_state::refusing   ? "the disk is full: nothing becomes durable"
+        : news.state == room_state::shedding ? "the disk is nearly full: the oldest history goes"
+        : news.state == room_state::tight    ? "the disk is filling: nothing is packed"
+                                             : "the disk has room again";
+    const std::initializer_list<io::log_field> fields = {{"free_bytes", news.free_bytes},
+                                                         {"checkpoints_gone", news.checkpoints},
+                                                         {"segments_gone", news.segments}};
+    if (is_well) {
+        log.note(what, fields);
+    } else {
+        log.warn(what, fields);
+    }
+}
+
 }  // namespace
 
 int serve(const world_choice& where) {
@@ -81,6 +99,7 @@ int serve(const world_choice& where) {
     options.checkpoint_taken = [&log](const io::checkpoint_news& news) {
         tell_checkpoint(log, news);
     };
+    options.room_changed = [&log](const io::room_news& news) { tell_room(log, news); };
     world kept = [&] {
         const long_work recovery([&log](std::uint64_t seconds, std::uint64_t bytes_read) {
             log.note("still opening", {{"seconds", seconds}, {"bytes_read", bytes_read}});

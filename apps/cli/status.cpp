@@ -10,6 +10,7 @@
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/gauges.hpp>
 #include <perdure/io/digest.hpp>
+#include <perdure/io/room.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -100,6 +101,11 @@ json::object as_json(const world& seen, const condition& now) {
             {"incarnation", now.incarnation},
             {"fault", now.fault == 0 ? json::value(nullptr)
                                      : json::value(name(static_cast<errc>(now.fault)))},
+            {"refusing", now.refusing == 0 ? json::value(nullptr)
+                                           : json::value(name(static_cast<errc>(now.refusing)))},
+            {"room", now.room == 0 ? json::value(nullptr)
+                                   : json::value(name(static_cast<io::room_state>(now.room)))},
+            {"free_bytes", now.free_bytes},
             {"health", health_json(parts_of(now))},
             {"checkpoint", checkpoint_json(now)},
             {"participants", std::move(sitting)}};

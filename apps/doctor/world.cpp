@@ -14,6 +14,7 @@
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/gauges.hpp>
 #include <perdure/io/manifest.hpp>
+#include <perdure/io/segment_stream.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -46,8 +47,10 @@ check check_journal_files(const std::string& directory) {
     std::uint64_t bytes = 0;
     for (const auto& each : promised->segments()) {
         const auto path = io::segment_path(directory, each.first_lsn);
+        const auto packed = io::packed_path(directory, each.first_lsn);
         struct stat facts {};
-        if (::stat(path.c_str(), &facts) == 0) {
+        if (::stat(path.c_str(), &facts) == 0 ||
+            (errno == ENOENT && ::stat(packed.c_str(), &facts) == 0)) {
             bytes += static_cast<std::uint64_t>(facts.st_size);
         } else if (errno == ENOENT) {
             return {"journal", health::damaged, path + ": promised by the MANIFEST, and not there",

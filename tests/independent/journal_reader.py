@@ -4,43 +4,12 @@
 
 usage: journal_reader.py WORLD    writes the records to standard output; exit 0 at the end, 3 damage
 """
-import ctypes
-import hashlib
 import struct
 import sys
 from pathlib import Path
+from stored_bytes import Damage, blake, crc32c, is_guarded, must, unpack_frame, unpack_segment
 
 MASK = (1 << 64) - 1
-ZSTD = ctypes.CDLL("libzstd.so.1")
-ZSTD.ZSTD_decompress.restype = ctypes.c_size_t
-CRC_TABLE = list(range(256))
-for _ in range(8):
-    CRC_TABLE = [entry >> 1 ^ 0x82F63B78 * (entry & 1) for entry in CRC_TABLE]
-
-class Damage(Exception): ...
-
-def must(condition, what):
-    if not condition:
-        raise Damage(what)
-
-def crc32c(*parts):
-    crc = 0xFFFFFFFF
-    for part in parts:
-        for byte in part:
-            crc = CRC_TABLE[(crc ^ byte) & 255] ^ crc >> 8
-    return crc ^ 0xFFFFFFFF
-
-def is_guarded(raw):  # by a checksum in its last four bytes
-    return crc32c(raw[:-4]) == int.from_bytes(raw[-4:], "little")
-
-def blake(raw):
-    return hashlib.blake2b(raw, digest_size=32).digest()
-
-def unpack_frame(frame, size):
-    room = ctypes.create_string_buffer(size)
-    got = ZSTD.ZSTD_decompress(room, ctypes.c_size_t(size), frame, ctypes.c_size_t(len(frame)))
-    must(got == size, "zstd frame")
-    return room.raw
 
 def read_manifest(path):
     """The segments the world promises: dicts with what opened and, if so, sealed them."""
@@ -171,7 +140,8 @@ def read_world(directory, out):
     seq, lsn, before = [segments[0][key] for key in ("seq", "lsn", "before")]
     for segment in segments:
         path = directory / "journal" / f"{segment['lsn']:020}.pj"
-        raw = path.read_bytes()
+        packed = path.with_suffix(".pz")
+        raw = path.read_bytes() if path.exists() else unpack_segment(packed.read_bytes())
         facts = struct.unpack_from("<4Q", raw, 48)
         must(raw[:16] == b"PDJNLSEG" + struct.pack("<HHI", 1, 0, 128) and is_guarded(raw[:128])
              and not any(raw[120:124] + raw[128:4096]) and raw[16:48] == world + segment["id"]

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iterator>
 
+#include <perdure/io/segment_packer.hpp>
 #include <perdure/tests/io/journal_rig.hpp>
 
 namespace {
@@ -86,6 +87,34 @@ BOOST_AUTO_TEST_CASE(both_readers_find_the_same_records) {
             BOOST_TEST((second.records == first.records));
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(both_readers_read_packed_segments) {
+    real_world world;
+    {
+        journal_rig rig(world.calls, {.segment_bytes = 64 << 10}, world.path);
+        std::optional<io::finding> found;
+        BOOST_REQUIRE(rig.open(found));
+        record_source source(4);
+        for (int burst = 0; burst < 60; ++burst) {
+            const auto ring = random_burst(source, 1 + source.random() % 3);
+            BOOST_REQUIRE(rig.writer().append(ring, rig.writer().next_lsn()));
+            BOOST_REQUIRE(rig.writer().sync());
+        }
+    }
+    io::file_system files(world.calls);
+    const auto plain = read_journal(world.calls, 1, world.path);
+    io::segment_packer packer(files, {world.path, 1, 20 << 10, {}});
+    BOOST_REQUIRE(packer.pack_on(~0ULL));
+    BOOST_REQUIRE(packer.packed().segments > 1U);
+    const auto first = read_journal(world.calls, 1, world.path);
+    BOOST_TEST((first.records == plain.records));
+    const auto second = read_independently(world);
+    BOOST_TEST(second.status == 0);
+    BOOST_TEST((second.records == first.records));
+    damage(io::packed_path(world.path, 1), 200);
+    BOOST_TEST(read_journal(world.calls, 1, world.path).refused.has_value());
+    BOOST_TEST(read_independently(world).status == 3);
 }
 
 BOOST_AUTO_TEST_CASE(both_readers_stop_at_a_torn_tail_and_refuse_damage) {

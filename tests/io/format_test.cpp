@@ -7,6 +7,7 @@
 
 #include <perdure/io/checkpoint_format.hpp>
 #include <perdure/io/manifest_format.hpp>
+#include <perdure/io/packed_format.hpp>
 #include <perdure/io/shuffle_format.hpp>
 #include <perdure/shm/blob.hpp>
 #include <perdure/shm/schema_format.hpp>
@@ -68,7 +69,7 @@ BOOST_AUTO_TEST_CASE(the_manifest_is_as_documented) {
 BOOST_AUTO_TEST_CASE(segments_and_blocks_are_as_documented) {
     using namespace perdure::io;
     const auto tables = tables_of("journal.md");
-    BOOST_TEST(tables.size() == 5U);
+    BOOST_TEST(tables.size() == 7U);
     using segment = segment_header;
     check(tables, "segment_header",
           {sizeof(segment),
@@ -87,6 +88,15 @@ BOOST_AUTO_TEST_CASE(segments_and_blocks_are_as_documented) {
             FIELD(block, wall_ns_last), FIELD(block, epoch),         FIELD(block, raw_bytes),
             FIELD(block, stored_bytes), FIELD(block, previous_hash), FIELD(block, reserved),
             FIELD(block, payload_crc),  FIELD(block, reserved_back), FIELD(block, crc)}});
+    using packed = packed_header;
+    check(tables, "packed_header",
+          {sizeof(packed),
+           {FIELD(packed, magic), FIELD(packed, format), FIELD(packed, reserved),
+            FIELD(packed, header_bytes), FIELD(packed, segment_bytes), FIELD(packed, used_bytes),
+            FIELD(packed, frame_bytes), FIELD(packed, frames), FIELD(packed, reserved_back),
+            FIELD(packed, index_crc), FIELD(packed, crc)}});
+    using frame = packed_frame;
+    check(tables, "packed_frame", {sizeof(frame), {FIELD(frame, stored_bytes), FIELD(frame, crc)}});
 }
 
 BOOST_AUTO_TEST_CASE(the_payload_of_codec_2_is_as_documented) {
@@ -186,7 +196,8 @@ BOOST_AUTO_TEST_CASE(the_region_is_as_documented) {
     check(tables, "durable_mark",
           {sizeof(durable),
            {FIELD(durable, lsn), FIELD(durable, sleepers), FIELD(durable, failed),
-            FIELD(durable, failed_errno), FIELD(durable, reserved)}});
+            FIELD(durable, failed_errno), FIELD(durable, refusing), FIELD(durable, room),
+            FIELD(durable, free_bytes), FIELD(durable, reserved)}});
     using keeper = keeper_mark;
     check(tables, "keeper_mark",
           {sizeof(keeper),

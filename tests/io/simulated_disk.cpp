@@ -93,6 +93,7 @@ std::int64_t simulated_disk::write(int descriptor, std::span<const std::byte> fr
     const int error = fault_of(true);
     if (error == EINTR) return -EINTR;
     const std::size_t inode = open_.at(descriptor);
+    if (error == 0 && !has_room(inode, offset + from.size())) return -ENOSPC;
     const auto written = error == 0 ? from : from.first(from.size() / 2);
     trace_.push_back({what::write, inode, offset, {written.begin(), written.end()}, {}, {}, false});
     apply(trace_.back(), files_[inode]);
@@ -116,10 +117,49 @@ int simulated_disk::sync(int descriptor) noexcept {
     return 0;
 }
 
+std::uint64_t simulated_disk::used() const {
+    std::set<std::size_t> seen;
+    for (const auto& [path, inode] : names_) seen.insert(inode);
+    for (const auto& [descriptor, inode] : open_) seen.insert(inode);
+    std::uint64_t bytes = 0;
+    for (const auto inode : seen) {
+        const auto more = reserved_.find(inode);
+        bytes += std::max<std::uint64_t>(files_[inode].size(),
+                                         more == reserved_.end() ? 0 : more->second);
+    }
+    return bytes;
+}
+
+/// Whether the file may reach that byte.
+bool simulated_disk::has_room(std::size_t inode, std::uint64_t end) const {
+    if (!room_) return true;
+    const auto more = reserved_.find(inode);
+    const auto has =
+        std::max<std::uint64_t>(files_[inode].size(), more == reserved_.end() ? 0 : more->second);
+    return end <= has || used() + (end - has) <= *room_;
+}
+
+std::int64_t simulated_disk::free_bytes(const char* /*path*/) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
+    const std::uint64_t room = room_.value_or(1ULL << 40);
+    return static_cast<std::int64_t>(room - std::min(room, used()));
+}
+
+int simulated_disk::reserve(int descriptor, std::uint64_t offset, std::uint64_t bytes) noexcept {
+    const std::lock_guard one_at_a_time(one_at_a_time_);
+    if (const int error = fault_of(); error > 0) return -error;
+    const std::size_t inode = open_.at(descriptor);
+    if (!has_room(inode, offset + bytes)) return -ENOSPC;
+    auto& end = reserved_[inode];
+    end = std::max(end, offset + bytes);
+    return 0;
+}
+
 int simulated_disk::allocate(int descriptor, std::uint64_t bytes) noexcept {
     const std::lock_guard one_at_a_time(one_at_a_time_);
     if (const int error = fault_of(); error > 0) return -error;
     const std::size_t inode = open_.at(descriptor);
+    if (!has_room(inode, bytes)) return -ENOSPC;
     const std::uint64_t longer = std::max<std::uint64_t>(bytes, files_[inode].size());
     trace_.push_back({what::resize, inode, longer, {}, {}, {}, false});
     apply(trace_.back(), files_[inode]);

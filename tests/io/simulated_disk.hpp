@@ -65,6 +65,12 @@ class simulated_disk : public io::kernel_calls {
     [[nodiscard]] simulated_disk after_power_loss(std::size_t changes, loss how,
                                                   std::mt19937_64& random) const;
 
+    /// How much all files together may take from now on; more answers ENOSPC, and writes nothing
+    /// but what fits.
+    void hold(std::uint64_t bytes) { room_ = bytes; }
+    /// What they take: lengths, and what was reserved beyond.
+    [[nodiscard]] std::uint64_t used() const;
+
     /// A file's bytes, for tests that damage them.
     [[nodiscard]] std::vector<std::byte>& content(const std::string& path) {
         return files_[names_.at(path)];
@@ -82,6 +88,7 @@ class simulated_disk : public io::kernel_calls {
                        std::uint64_t offset) noexcept override;
     int sync(int descriptor) noexcept override;
     int allocate(int descriptor, std::uint64_t bytes) noexcept override;
+    int reserve(int descriptor, std::uint64_t offset, std::uint64_t bytes) noexcept override;
     int truncate(int descriptor, std::uint64_t bytes) noexcept override;
     std::int64_t size(int descriptor) noexcept override;
     int rename(const char* from, const char* to) noexcept override;
@@ -91,6 +98,7 @@ class simulated_disk : public io::kernel_calls {
     int list(const char* path, std::vector<std::string>& names) noexcept override;
     int lock(int descriptor, bool exclusive) noexcept override;
     int unlock(int descriptor) noexcept override;
+    std::int64_t free_bytes(const char* path) noexcept override;
     void start_writeback(int, std::uint64_t, std::uint64_t) noexcept override {}
     void drop_cache(int descriptor) noexcept override;
 
@@ -108,6 +116,7 @@ class simulated_disk : public io::kernel_calls {
     using name_map = std::map<std::string, std::size_t>;
 
     [[nodiscard]] int fault_of(bool is_write = false) noexcept;
+    [[nodiscard]] bool has_room(std::size_t inode, std::uint64_t end) const;
     static void apply(const change& one, std::vector<std::byte>& bytes);
     static void apply_sectors(const change& one, std::vector<std::byte>& bytes,
                               std::mt19937_64& random);
@@ -131,6 +140,8 @@ class simulated_disk : public io::kernel_calls {
     int next_descriptor_ = 100;
     std::vector<change> trace_;
     std::optional<planned_fault> fault_;
+    std::optional<std::uint64_t> room_;
+    std::map<std::size_t, std::uint64_t> reserved_;  // Up to which byte, by inode.
     std::uint64_t calls_ = 0;
     bool faulted_ = false;
     bool write_fault_pending_ = false;
