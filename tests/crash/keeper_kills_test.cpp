@@ -16,6 +16,7 @@
 #include <perdure/tests/crash/named_points.hpp>
 #include <perdure/tests/torture.hpp>
 #include <random>
+#include <thread>
 
 namespace {
 
@@ -32,6 +33,7 @@ enum class circumstance {
     torn_tail,   ///< It finds half a block behind the journal's end.
     bad_disk,    ///< Its first sync fails.
     recovering,  ///< It rebuilds the region.
+    copying,     ///< A process takes a snapshot, and keeps nothing.
     restoring,   ///< It makes a new world of this one and puts it in its place.
 };
 
@@ -68,13 +70,19 @@ class play {
         options_.checkpoints.every_ns = 1;
         options_.checkpoints.full_every_ns = 1;
         options_.checkpoints.keep_count = 2;
+        if (is_packing()) {
+            options_.checkpoints.pack_bytes = 64ULL << 20;
+            options_.checkpoints.every_ns = 0;  // What is retired is not packed.
+        }
         make_history();
-        if (end.when == circumstance::recovering) {
-            die_recovering();
-        } else if (end.when == circumstance::restoring) {
-            die_restoring();
-        } else {
-            die_keeping();
+        switch (end.when) {
+            case circumstance::recovering:
+                where_.delete_region();
+                die_doing([this] { open(); });
+                break;
+            case circumstance::restoring: die_doing([this] { restore_and_swap(); }); break;
+            case circumstance::copying: die_doing([this] { open().snapshot(); }); break;
+            default: die_keeping();
         }
     }
 
@@ -88,6 +96,7 @@ class play {
         if (fault_.empty()) fault_ = fault;
     }
     world open() const { return world::open(where_.directory(), options_); }
+    [[nodiscard]] bool is_packing() const { return end_.point.starts_with("packing."); }
 
     /// One transfer under a key; some with so much noise that nothing compresses it.
     void commit_one(world& in, session& by) {
@@ -117,6 +126,12 @@ class play {
         found(in, by, players, 1000);
         // The first segment is made for less than what stands in the ring when the keeper comes.
         for (int i = 0; i < 40; ++i) commit_one(in, by);
+        // Segments of small blocks.
+        for (int i = 0; i < 24 && is_packing(); ++i) {
+            commit_one(in, by);
+            if (!in.wait(by, deeds_.back().paid, durability::durable)) note("the history");
+            deeds_.back().acknowledged = true;
+        }
         // Two generations stand: the keeper's first checkpoint makes the oldest superfluous.
         for (int i = 0; i < 2 && end_.point.starts_with("retention."); ++i) {
             in.checkpoint(true);
@@ -173,6 +188,10 @@ class play {
         while (deeds_.size() < deeds_max && !keeper.has_ended()) {
             commit_one(in, by);
             if (deeds_.size() % 3 == 0) acknowledge(by);
+        }
+        // A few at a time, beside everything else.
+        for (int i = 0; i < 5000 && is_packing() && !keeper.has_ended(); ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
         }
         stop->store(true);
         died_ = ended_by(keeper.wait());
@@ -243,33 +262,27 @@ class play {
         judge_recovered();
     }
 
-    void die_recovering() {
-        where_.delete_region();
-        child opener([&] {
+    /// Somebody who is no keeper, alone.
+    void die_doing(const std::function<void()>& act) {
+        child other([&] {
             begin_to_die();
-            open();
+            act();
             return 0;
         });
-        died_ = ended_by(opener.wait());
+        died_ = ended_by(other.wait());
+        if (died_ && end_.when != circumstance::recovering) where_.delete_region();
         judge_recovered();
     }
 
-    void die_restoring() {
-        child restorer([&] {
-            begin_to_die();
-            io::kernel_calls calls;
-            io::restore_order what;
-            what.from = where_.directory();
-            what.to = where_.directory() + ".restored";
-            what.how.region_directory = where_.memory();
-            what.how.region.capacity_bytes = options_.capacity_bytes;
-            io::restore_world(calls, what);
-            io::swap_worlds(calls, what.from, what.to);
-            return 0;
-        });
-        died_ = ended_by(restorer.wait());
-        if (died_) where_.delete_region();
-        judge_recovered();
+    void restore_and_swap() const {
+        io::kernel_calls calls;
+        io::restore_order what;
+        what.from = where_.directory();
+        what.to = where_.directory() + ".restored";
+        what.how.region_directory = where_.memory();
+        what.how.region.capacity_bytes = options_.capacity_bytes;
+        io::restore_world(calls, what);
+        io::swap_worlds(calls, what.from, what.to);
     }
 
     void judge_recovered() {
@@ -319,6 +332,7 @@ std::vector<circumstance> circumstances_of(const std::string& point) {
         return {circumstance::recovering};
     }
     if (point.starts_with("restore.")) return {circumstance::restoring};
+    if (point.starts_with("snapshot.")) return {circumstance::copying};
     if (point == "journal.tail_erased") return {circumstance::torn_tail};
     if (point == "keeper.freeze") return {circumstance::bad_disk};
     if (point.starts_with("manifest.")) return {circumstance::working, circumstance::recovering};
