@@ -74,6 +74,8 @@ class file_loader {
                 tbb::make_filter<read_section*, read_section*>(parallel, put) &
                 tbb::make_filter<read_section*, void>(in_order, [](read_section* /*done*/) {}));
         if (!answer_) return answer_.error();
+        const auto& told = reader_.footer();
+        if (rows_ != told.rows || row_bytes_ != told.row_bytes) return errc::damaged;
         return rows_;
     }
 
@@ -94,6 +96,9 @@ class file_loader {
         if (!header) return fail(header.error()), false;
         section.header = *header;
         rows_ += header->rows;
+        if (header->table < shm::table_count) {
+            row_bytes_ += header->rows * region_.descriptor(header->table).row_bytes;
+        }
         const auto room = loading_.make_room(header->table, header->first_row,  //
                                              header->last_row + 1);
         if (!room) fail(room.error());
@@ -126,6 +131,7 @@ class file_loader {
     result<> answer_;
     std::mutex slicing_;
     std::uint64_t rows_ = 0;
+    std::uint64_t row_bytes_ = 0;
 };
 
 result<std::uint64_t> load_file(file_system& files, const manifest& promised,
@@ -142,7 +148,7 @@ result<std::uint64_t> load_file(file_system& files, const manifest& promised,
     }
     const auto rows = loading.load_rows(found);
     if (!rows && !found) {
-        found = finding{rows.error(), path, 0, "its rows do not fit its schemas"};
+        found = finding{rows.error(), path, 0, "its rows do not fit its schemas and its footer"};
     }
     return rows;
 }
