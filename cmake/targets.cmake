@@ -31,15 +31,34 @@ file(CREATE_LINK "${PROJECT_SOURCE_DIR}" "${perdure_include}/perdure" SYMBOLIC)
 # perdure_library(folder SOURCES a.cpp... HEADERS a.hpp... [PUBLIC lib...] [PRIVATE lib...])
 #
 # Makes perdure_<folder>, installed, and perdure_<folder>_rigged: the same sources with crash points
-# and planted bugs compiled in (shm/crash_point.hpp). A rigged library links rigged ones only.
+# and planted bugs compiled in (shm/crash_point.hpp). A rigged library links rigged ones only. What
+# includes neither is compiled once for both; a source that has begun to is told to run cmake again.
 function(perdure_library folder)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE")
     set(headers ${arg_HEADERS})
     list(TRANSFORM headers PREPEND "${perdure_include}/perdure/${folder}/")
 
+    set(twins "")
+    set(shared "")
+    foreach(source IN LISTS arg_SOURCES)
+        file(STRINGS ${source} found REGEX "crash_point\\.hpp|PERDURE_RIG" LIMIT_COUNT 1)
+        if(found)
+            list(APPEND twins ${source})
+        else()
+            list(APPEND shared ${source})
+        endif()
+    endforeach()
+    add_library(perdure_${folder}_shared OBJECT ${shared})
+    target_include_directories(perdure_${folder}_shared PRIVATE "${perdure_include}")
+    target_compile_features(perdure_${folder}_shared PRIVATE cxx_std_20)
+    target_compile_definitions(perdure_${folder}_shared PRIVATE PERDURE_COMPILED_FOR_BOTH=1)
+    target_link_libraries(perdure_${folder}_shared
+        PRIVATE perdure_warnings ${arg_PUBLIC} ${arg_PRIVATE})
+    perdure_precompile(perdure_${folder}_shared perdure_headers)
+
     foreach(twin IN ITEMS "" "_rigged")
         set(target "perdure_${folder}${twin}")
-        add_library(${target} STATIC ${arg_SOURCES})
+        add_library(${target} STATIC ${twins} $<TARGET_OBJECTS:perdure_${folder}_shared>)
         target_include_directories(${target} PUBLIC "$<BUILD_INTERFACE:${perdure_include}>")
         target_compile_features(${target} PUBLIC cxx_std_20)
         perdure_precompile(${target} perdure_headers)

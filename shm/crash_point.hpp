@@ -15,6 +15,9 @@
 
 #include <cstdint>
 
+#if defined(PERDURE_COMPILED_FOR_BOTH)
+#error "this source had no crash points when the build was configured: run cmake again"
+#endif
 #if defined(PERDURE_RIG)
 #include <atomic>
 #include <cstddef>
