@@ -78,8 +78,8 @@ std::vector<std::string> packed_in(const simulated_disk& disk) {
 
 void check_whole(simulated_disk& disk, const written_world& world, const std::string& replay) {
     const auto content = read_journal(disk);
-    BOOST_REQUIRE_MESSAGE(!content.refused,
-                          replay << ": " << content.refused->file << " " << content.refused->cause);
+    const auto why = content.refused ? content.refused->file + " " + content.refused->cause : "";
+    BOOST_REQUIRE_MESSAGE(!content.refused, replay << ": " << why);
     BOOST_REQUIRE_MESSAGE(content.records == world.books, replay);
 }
 
