@@ -96,16 +96,48 @@ function(perdure_test name)
         message(FATAL_ERROR "perdure_test(${name}): a test needs LABELS")
     endif()
 
-    add_executable(${name}_test ${arg_SOURCES})
-    target_compile_definitions(${name}_test PRIVATE "BOOST_TEST_DYN_LINK=")
-    perdure_precompile(${name}_test perdure_test_headers)
-    target_link_libraries(${name}_test PRIVATE
-        perdure_warnings ${arg_LIBS} Boost::unit_test_framework Threads::Threads)
+    perdure_test_program(${name} SOURCES ${arg_SOURCES} LIBS ${arg_LIBS})
     add_test(NAME ${name} COMMAND ${name}_test ${arg_ARGS})
     if("fast" IN_LIST arg_LABELS)
         add_dependencies(fast_tests ${name}_test)
     endif()
     perdure_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_SERIAL}")
+endfunction()
+
+# perdure_test_program(name SOURCES a.cpp... [LIBS lib...]): the program alone.
+function(perdure_test_program name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBS")
+    add_executable(${name}_test ${arg_SOURCES} $<TARGET_OBJECTS:perdure_test_main>)
+    perdure_precompile(${name}_test perdure_test_headers)
+    target_link_libraries(${name}_test PRIVATE
+        perdure_warnings ${arg_LIBS} Boost::unit_test_framework Threads::Threads)
+endfunction()
+
+# perdure_planted(name PROGRAM test [PLANT bug] [CASE pattern] [RUNS count])
+#
+# A rigged test's program with a bug planted, the name's unless told: it must fail and say so. CASE
+# is the test case that must catch it. RUNS is for what is a matter of moments: as often until then.
+function(perdure_planted name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "PROGRAM;PLANT;CASE;RUNS" "")
+    set(command $<TARGET_FILE:${arg_PROGRAM}_test>)
+    if(arg_CASE)
+        list(APPEND command "--run_test=${arg_CASE}")
+    endif()
+    set(words "failures? (is|are) detected in the test module")
+    if(arg_RUNS)
+        set(until_caught [[for i in $(seq "$0"); do
+            "$@" >/dev/null 2>&1 || exec echo "caught in run $i"
+        done]])
+        list(PREPEND command sh -c "${until_caught}" ${arg_RUNS})
+        set(words "caught in run")
+    endif()
+    if(NOT arg_PLANT)
+        set(arg_PLANT ${name})
+    endif()
+    add_test(NAME planted_${name} COMMAND ${command})
+    perdure_test_properties(planted_${name} fault 300 OFF)
+    set_property(TEST planted_${name} APPEND PROPERTY ENVIRONMENT "PERDURE_PLANT=${arg_PLANT}")
+    set_property(TEST planted_${name} PROPERTY PASS_REGULAR_EXPRESSION "${words}")
 endfunction()
 
 # What every test has, a program's or a script's alike.

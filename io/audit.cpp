@@ -8,6 +8,7 @@
 #include <perdure/io/digest.hpp>
 #include <perdure/io/journal_reader.hpp>
 #include <perdure/shm/blob.hpp>
+#include <perdure/shm/extent.hpp>
 #include <perdure/shm/ring.hpp>
 #include <perdure/shm/tree_index.hpp>
 
@@ -336,10 +337,8 @@ std::string why_unbalanced(shm::region& where) {
     for (std::uint32_t number = shm::first_user_table; number < shm::table_count; ++number) {
         const auto shape = shm::read_shape(where, number);
         if (!shape || shape->rules.empty()) continue;
-        const std::uint64_t rows = where.descriptor(number).row_high;
-        for (std::uint64_t row = 0; row < rows; ++row) {
-            const std::uint64_t at = shm::locate(where, number, row);
-            if (at == 0 || where.at<shm::row_header>(at)->live != 1) continue;
+        const auto add = [&](std::uint64_t /*row*/, std::uint64_t at) {
+            if (where.at<shm::row_header>(at)->live != 1) return;
             for (const auto& rule : shape->rules) {
                 std::int64_t value = 0;
                 std::uint32_t group = 0;
@@ -347,7 +346,8 @@ std::string why_unbalanced(shm::region& where) {
                 std::memcpy(&group, where.at<std::byte>(at + rule.group_offset), sizeof group);
                 sums[group] += rule.sign > 0 ? value : -static_cast<__int128>(value);
             }
-        }
+        };
+        shm::each_row(where, number, 0, where.descriptor(number).row_high, add);
     }
     for (const auto& [group, sum] : sums) {
         if (sum != 0) return "the balances of asset " + std::to_string(group) + " do not add up";

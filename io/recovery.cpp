@@ -39,7 +39,7 @@ result<> check_end(const manifest& promised, const recovery_plan& plan, std::uin
     // Slices are of no one moment without the journal behind their cut.
     const std::uint64_t shown = plan.newest == nullptr ? 0 : plan.newest->last_lsn;
     const std::uint64_t proven = std::max(shown, proven_lsn(promised, plan.lsn_max));
-    const std::uint64_t least = plan.gives_up_rest ? shown : proven;
+    const std::uint64_t least = plan.accepts_loss ? shown : proven;
     if (last_lsn >= least) {
         report.lost = last_lsn < proven ? proven - last_lsn : 0;
         return {};
@@ -90,7 +90,7 @@ result<> recover(file_system& files, const manifest& promised, const recovery_pl
     const std::uint64_t loaded = into.waits().now_ns();
     if (loading.last_lsn() < plan.lsn_max) {  // Or the checkpoint alone is what is wanted.
         auto end = replay(files, promised, plan.lsn_max, loading, found);
-        const bool is_end = plan.gives_up_rest && loading.is_whole() && found;
+        const bool is_end = plan.accepts_loss && loading.is_whole() && found;
         if (!end && !(is_end && is_damage(end.error()))) return end.error();
         report.torn_tail = end ? *end : "damage: " + found->file + ": " + found->cause;
     }
@@ -148,7 +148,7 @@ result<recovered_region> recover_best(file_system& files, const manifest& promis
     auto plans = plans_for(promised, order.lsn_max);
     if (order.oldest_first) std::reverse(plans.begin(), plans.end());
     for (auto& plan : plans) {
-        plan.gives_up_rest = order.accepts_loss;
+        plan.accepts_loss = order.accepts_loss;
         const auto attempt = [&](bool more) {
             out.region.reset();  // Before the next: the file's name is the same.
             out.region = order.fresh(more);

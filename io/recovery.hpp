@@ -17,14 +17,14 @@ namespace perdure::io {
 struct recovery_plan {
     const checkpoint_entry* newest = nullptr;  ///< Of the chain; nullptr: the journal from LSN 1.
     std::uint64_t lsn_max = ~0ULL;             ///< The last record to be replayed.
-    bool gives_up_rest = false;                ///< Damage ends the journal, whatever is behind it.
+    bool accepts_loss = false;                 ///< Damage ends the journal, whatever is behind it.
 };
 
 /// What could be begun with, the best first: every chain that was not retired and ends at lsn_max
 /// or before it, then the journal alone where it begins with LSN 1.
 std::vector<recovery_plan> plans_for(const manifest& promised, std::uint64_t lsn_max);
 
-/// Fills the region and `report`; where the plan gives up the rest, the report says what was lost.
+/// Fills the region and `report`; where the plan accepts loss, the report says what was lost.
 /// Errors: damaged, missing, foreign, region_full, no_memory,
 /// io_error; the report's `found` says where.
 result<> recover(file_system& files, const manifest& promised, const recovery_plan& plan,

@@ -20,6 +20,20 @@ struct read_block_of_records {
     result<> decoded;
 };
 
+/// Takes the first record from those that are left; false where they do not begin with one.
+bool take(std::span<const std::byte>& left, shm::record_header& header,
+          std::span<const std::byte>& record) noexcept {
+    if (left.size() < sizeof header) return false;
+    std::memcpy(&header, left.data(), sizeof header);
+    if (header.bytes < sizeof header || header.bytes > left.size()) return false;
+    record = left.first(header.bytes);
+    left = left.subspan(header.bytes);
+    return true;
+}
+
+/// So many records ahead, rows are on their way from memory when their turn comes.
+constexpr int foreseen = 8;
+
 class replayer {
   public:
     replayer(journal_reader& reader, const manifest& promised, std::uint64_t lsn_max,
@@ -83,15 +97,13 @@ class replayer {
     }
 
     result<> apply_block(std::span<const std::byte> records, std::optional<finding>& found) {
+        auto ahead = records;
+        std::span<const std::byte> record;
+        shm::record_header header;
+        for (int i = 0; i < foreseen && take(ahead, header, record); ++i) loading_.foresee(record);
         while (!records.empty()) {
-            shm::record_header header;
-            if (records.size() < sizeof header) return errc::damaged;
-            std::memcpy(&header, records.data(), sizeof header);
-            if (header.bytes < sizeof header || header.bytes > records.size()) {
-                return errc::damaged;
-            }
-            const auto record = records.first(header.bytes);
-            records = records.subspan(header.bytes);
+            if (take(ahead, header, record)) loading_.foresee(record);
+            if (!take(records, header, record)) return errc::damaged;
             if (header.lsn <= loading_.last_lsn()) continue;  // The checkpoint knows it.
             if (header.lsn > lsn_max_) return {};
             if (const auto done = loading_.apply(record); !done) {

@@ -102,18 +102,19 @@ class index_builder {
                      line = {};
                      line.level = bits == 0 ? 0 : (is_split ? bits : bits - 1);
                  });
+        directory places(*where_);
         for (const auto& dealt : hands_) {
-            for (const auto& key : dealt.of(range)) PERDURE_TRY(enter(key));
+            for (const auto& key : dealt.of(range)) PERDURE_TRY(enter(key, places));
         }
         return {};
     }
 
-    result<> enter(const dealt_key& key) {
+    result<> enter(const dealt_key& key, directory& places) {
         const auto is_it = [&](std::uint64_t other) {
             return key_at(locate(*where_, table_, other)) ==
                    key_at(locate(*where_, table_, key.row));
         };
-        std::uint64_t at = locate(*where_, tables_.buckets, bucket_of(key.hash, count_));
+        std::uint64_t at = places.locate(tables_.buckets, bucket_of(key.hash, count_));
         for (int links = 0; at != 0 && links < chain_max; ++links) {
             auto& link = *where_->at<bucket>(at);
             if (match(link, key.hash, is_it) != ~0ULL) return errc::damaged;  // One key, two rows.

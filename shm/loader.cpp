@@ -20,6 +20,23 @@ bool take(const std::byte*& at, const std::byte* end, T& out) noexcept {
     return true;
 }
 
+/// Goes on to the changes; false where key and events do not fit.
+bool skip_events(const std::byte*& at, const std::byte* end,
+                 const transaction_header& front) noexcept {
+    const std::ptrdiff_t key_bytes = (front.flags & keyed) != 0 ? sizeof(transaction_key) : 0;
+    if (end - at < key_bytes) return false;
+    at += key_bytes;
+    for (std::uint32_t i = 0; i < front.events; ++i) {
+        event_header event;
+        if (!take(at, end, event) || event.bytes < sizeof event || event.bytes % 8 != 0 ||
+            event.bytes - sizeof event > static_cast<std::size_t>(end - at)) {
+            return false;
+        }
+        at += event.bytes - sizeof event;
+    }
+    return true;
+}
+
 constexpr std::uint64_t rows_per_stretch = 1ULL << 15;
 
 /// Free rows of neighbouring rows, linked: the first and the last of them, 0 = none.
@@ -54,10 +71,7 @@ loader::loader(region& where)
 result<std::uint32_t> loader::take_pages(std::uint32_t count) noexcept {
     const std::lock_guard mine(pages_);
     auto& next = where_->header().page_next.value;
-    const auto& committed = where_->header().committed_bytes.value;
-    const std::uint64_t before = load(committed);
     PERDURE_TRY(where_->commit_pages(next + count));
-    if (load(committed) > before) where_->populate(before, load(committed));
     const auto first = static_cast<std::uint32_t>(next);
     next += count;
     return first;
@@ -204,6 +218,29 @@ result<> loader::apply_change(const std::byte*& at, const std::byte* end,
     return {};
 }
 
+void loader::foresee(std::span<const std::byte> record) noexcept {
+    const auto* at = record.data();
+    const auto* end = at + record.size();
+    record_header header;
+    transaction_header front;
+    const bool is_read = take(at, end, header) && take(at, end, front) &&
+                         static_cast<record_state>(header.state) == record_state::committed &&
+                         skip_events(at, end, front);
+    for (std::uint32_t i = 0; is_read && i < front.changes; ++i) {
+        change_header change;
+        if (!take(at, end, change) || change.table >= table_count) return;
+        const auto differences = static_cast<std::ptrdiff_t>(std::popcount(change.mask)) * 8;
+        if (end - at < differences) return;
+        at += differences;
+        if (where_->descriptor(change.table).rows_per_page == 0) continue;
+        const std::uint64_t place = places_.locate(change.table, change.row);
+        if (place == 0) continue;
+        const auto* row = where_->at<std::uint64_t>(place);
+        __builtin_prefetch(row, 1);
+        __builtin_prefetch(row + change.first_word + std::countr_zero(change.mask | 1U << 31), 1);
+    }
+}
+
 result<> loader::apply(std::span<const std::byte> record) noexcept {
     const auto* at = record.data();
     const auto* end = at + record.size();
@@ -220,15 +257,7 @@ result<> loader::apply(std::span<const std::byte> record) noexcept {
         front.crc != record_crc(record)) {
         return errc::damaged;
     }
-    if ((front.flags & keyed) != 0) at += sizeof(transaction_key);
-    for (std::uint32_t i = 0; i < front.events; ++i) {
-        event_header event;
-        if (!take(at, end, event) || event.bytes < sizeof event || event.bytes % 8 != 0 ||
-            event.bytes - sizeof event > static_cast<std::size_t>(end - at)) {
-            return errc::damaged;
-        }
-        at += event.bytes - sizeof event;
-    }
+    if (!skip_events(at, end, front)) return errc::damaged;
     is_whole_ = false;
     for (std::uint32_t i = 0; i < front.changes; ++i) {
         PERDURE_TRY(apply_change(at, end, header.lsn));

@@ -63,6 +63,9 @@ class loader {
     /// one before, a table or row that cannot be), region_full, no_memory.
     result<> apply(std::span<const std::byte> record) noexcept;
 
+    /// Asks the processor for the rows that a record to come will change. Any bytes will do.
+    void foresee(std::span<const std::byte> record) noexcept;
+
     /// Rebuilds free lists and indexes, and lets the ring go on behind the last record.
     /// Errors: damaged (two rows with one key), region_full, no_memory.
     result<> finish(const spreading& on);

@@ -293,7 +293,7 @@ def listed_files_exist(source, tree):
         return
     folder = Path(source.path).parent
     for number, line in enumerate(source.lines, 1):
-        for name in re.findall(r"(?<![\w/${}*.])[\w/]+\.[ch]pp\b", line.split("#")[0]):
+        for name in re.findall(r"(?<![\w/${}<*.])[\w/]+\.[ch]pp\b", line.split("#")[0]):
             if (folder / name).as_posix() not in tree:
                 yield source.finding(number, f"{name} is listed and not there")
 

@@ -25,7 +25,7 @@ struct world_choice {
     std::string directory;
     std::vector<std::string> assignments;  ///< --set section.key=value
     bool json = false;
-    std::string at;         ///< --at: a time in the world's history; empty: now.
+    std::string at{};       ///< --at: a time in the world's history; empty: now.
     std::uint64_t lsn = 0;  ///< --lsn: the same by record; 0: now.
 };
 

@@ -2,7 +2,6 @@
 //
 // Claims: RFC 4180 is read as written, with either line end, packed or not, across any buffer
 // border; what is broken is said to be and the next record is whole again.
-#define BOOST_TEST_MODULE apps_csv
 #include <boost/test/unit_test.hpp>
 
 #include <cstdlib>

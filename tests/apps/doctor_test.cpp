@@ -3,7 +3,6 @@
 // Claims: a disk that answers faster than disks can, memory in a disk's place, and mounts without
 // barriers are called bad, a slow disk is only worth a look (by figures given to the verdict); each
 // verdict that is not ok says what to do.
-#define BOOST_TEST_MODULE apps_doctor
 #include <boost/test/unit_test.hpp>
 
 #include <filesystem>

@@ -3,7 +3,6 @@
 // Claims: a file has its name when all of it is durable, and not before; whatever call fails, no
 // half file is left, what bore the name is as it was, and the refusal says what happened (on the
 // simulated disk, failing at the n-th call until none is left to fail).
-#define BOOST_TEST_MODULE apps_export
 #include <boost/test/unit_test.hpp>
 
 #include <perdure/apps/export/sink.hpp>

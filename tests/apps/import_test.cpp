@@ -3,7 +3,6 @@
 // Claims: the words of an import mean what the documentation says, and nothing else; a line that
 // means nothing is said to; what a file holds is counted before a line of it is played; a line's
 // key is stable.
-#define BOOST_TEST_MODULE apps_import
 #include <boost/test/unit_test.hpp>
 
 #include <limits>

@@ -3,7 +3,6 @@
 // Claims of apps/cli/position_history.hpp: what several participants did to a position is told
 // newest first, each record once, whether it lies in one row, in shards, or did so for a while;
 // and the changes add up to what is there.
-#define BOOST_TEST_MODULE apps_position_history
 #include <boost/test/unit_test.hpp>
 #include <perdure/apps/cli/position_history.hpp>
 #include <perdure/tests/core/scene.hpp>

@@ -4,7 +4,6 @@
 // is refused by its place; values compare and print exactly; a query finds what a naive filter over
 // the same rows finds, whichever way it goes (key, ordered index, table), in order and up to its
 // limit; names stand beside the ledger's numbers. On a small world attached for reading alone.
-#define BOOST_TEST_MODULE apps_tables
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>

@@ -4,7 +4,6 @@
 // whatever order writes overlapped; a rename takes the notes along; a sync strikes out only its own
 // file's; a held sync begins only when the next hold comes; filling with zeros costs no note; a
 // latency's bucket holds it.
-#define BOOST_TEST_MODULE apps_unsynced
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>

@@ -2,7 +2,6 @@
 //
 // Claims of core/amount.hpp: what is read is what is printed, half goes to even, and nothing leaves
 // int64 unnoticed. Checked at the edges and against __int128 on random text.
-#define BOOST_TEST_MODULE core_amount
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
 #include <perdure/core/amount.hpp>

@@ -2,7 +2,6 @@
 //
 // Claims of core/condition.hpp: each part's health is what its figures say, and there is an alarm
 // that says what to do just where somebody has to do something.
-#define BOOST_TEST_MODULE core_condition
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <perdure/core/condition.hpp>

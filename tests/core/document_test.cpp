@@ -2,7 +2,6 @@
 //
 // Claims of core/document.hpp: against a model in random order; each refusal with nothing changed;
 // one value or another for readers beside writers; the same state_hash after a recovery.
-#define BOOST_TEST_MODULE core_document
 #include <rapidcheck.h>
 
 #include <atomic>

@@ -4,7 +4,6 @@
 // row by row and to the last unit; declarations come back from the region as they went in, also
 // after a recovery and without write access; what is garbled is refused; filters pass what they
 // say.
-#define BOOST_TEST_MODULE core_event_catalogue
 #include <boost/test/unit_test.hpp>
 #include <map>
 #include <perdure/tests/core/scene.hpp>

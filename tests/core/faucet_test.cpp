@@ -2,7 +2,6 @@
 //
 // Claims of core/ledger.hpp, faucets and sinks: value comes and goes through a name, by its own
 // authority, within its budget; each event names it.
-#define BOOST_TEST_MODULE core_faucet
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/core/open_ledger.hpp>
 

@@ -2,7 +2,6 @@
 //
 // docs/formats/tables.md, events.md and projections.md say what the structs of core say: every
 // described field at its place, and nothing else but headers and reserved bytes, without a gap.
-#define BOOST_TEST_MODULE core_format
 #include <boost/test/unit_test.hpp>
 #include <perdure/core/cursor_format.hpp>
 #include <perdure/core/document_format.hpp>

@@ -2,7 +2,6 @@
 //
 // Claims of core/ledger.hpp, freeze() and unfreeze(): nothing leaves a frozen account, whatever it
 // has or gets; it can be paid; the freeze ends by the clock or by hand.
-#define BOOST_TEST_MODULE core_freeze
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/core/open_ledger.hpp>
 

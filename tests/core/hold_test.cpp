@@ -2,7 +2,6 @@
 //
 // Claims of core/ledger.hpp, hold(), release() and capture(): what is held is the account's but not
 // available, goes back or on in parts, its row with the last unit (L3); refusals change nothing.
-#define BOOST_TEST_MODULE core_hold
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/core/open_ledger.hpp>
 

@@ -2,7 +2,6 @@
 //
 // Claims of core/import_log.hpp: an import is found again as it was stored, by whoever opens the
 // world; a refused line is noted once and forgotten with its key; a closed import stays closed.
-#define BOOST_TEST_MODULE core_import_log
 #include <boost/test/unit_test.hpp>
 #include <perdure/core/import_log.hpp>
 #include <perdure/tests/core/scene.hpp>

@@ -2,7 +2,6 @@
 //
 // Claims of core/ledger.hpp, items: one owner a serial, whose balance counts it (L4); a serial is
 // used once; without a serial nothing of a unique asset moves.
-#define BOOST_TEST_MODULE core_item
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/core/open_ledger.hpp>
 

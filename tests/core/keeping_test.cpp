@@ -3,7 +3,6 @@
 // Claims of core/world.hpp and io/keeper.hpp over several processes: one keeper at a time and a
 // next one when it stops or dies; none needed where a process waits; durability that is lost stays
 // lost; a region that was replaced writes nothing any more.
-#define BOOST_TEST_MODULE core_keeping
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/core/scene.hpp>

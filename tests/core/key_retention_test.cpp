@@ -3,7 +3,6 @@
 // Claims: a key is known for as many commits as are kept and not for ever; a pinned one is; what is
 // dropped stays dropped after a recovery, what is kept stays known; a keeper sees to it by itself;
 // balances have no part in any of this.
-#define BOOST_TEST_MODULE core_key_retention
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>

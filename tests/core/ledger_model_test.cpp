@@ -4,7 +4,6 @@
 // operations in their midst, against the model of economy_model.hpp. Each answer is the model's;
 // after each batch so is every balance, hold, item, faucet and supply (L1, L3, L4); a refused
 // operation leaves no trace in a transaction that goes on; conservation by the engine's own audit.
-#define BOOST_TEST_MODULE core_ledger_model
 #include <rapidcheck.h>
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/core/ledger_comparison.hpp>

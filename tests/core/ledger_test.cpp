@@ -2,7 +2,6 @@
 //
 // Claims of core/ledger.hpp: each operation and each refusal it lists; L1, L2; conservation against
 // closures that cheat; 5,000 random operations against a ledger of std::map.
-#define BOOST_TEST_MODULE core_ledger
 #include <boost/test/unit_test.hpp>
 #include <map>
 #include <perdure/tests/core/scene.hpp>

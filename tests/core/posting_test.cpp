@@ -2,7 +2,6 @@
 //
 // Claims of core/ledger.hpp, transfer() and post(): all legs or none, per asset nothing is made or
 // lost, an account in several legs must afford their sum; every posting says who and why.
-#define BOOST_TEST_MODULE core_posting
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/core/open_ledger.hpp>
 

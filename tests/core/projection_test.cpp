@@ -3,7 +3,6 @@
 // Claims of core/projection.hpp, with a projection that counts what each account has paid: equal to
 // a naive fold of the journal whoever is killed where, however many processes step it, and after a
 // rebuild in a running world; who has nothing to fold commits nothing.
-#define BOOST_TEST_MODULE core_projection
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <map>

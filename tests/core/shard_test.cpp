@@ -3,7 +3,6 @@
 // Claims of core/ledger.hpp, shard() and unshard(): a sharded balance is the sum of its shards and
 // behaves like any other; participants that only credit it share no row; state_hash does not say
 // who wrote.
-#define BOOST_TEST_MODULE core_shard
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/core/open_ledger.hpp>
 #include <random>

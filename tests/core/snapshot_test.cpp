@@ -3,7 +3,6 @@
 // Claims of world::snapshot beside processes that write at full speed and a keeper that takes
 // checkpoints: money is conserved in each one, each is what a replay up to its record makes, and
 // who may only read can take one. tests/io/snapshot_test.cpp looks at the protocol.
-#define BOOST_TEST_MODULE core_snapshot
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <iostream>

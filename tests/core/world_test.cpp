@@ -3,7 +3,6 @@
 // Claims of core/world.hpp and io/opening.hpp: a world opens in the state of the last commit or,
 // with its region gone, of the last durable one; whatever cannot be opened is refused by name and
 // stays as it is.
-#define BOOST_TEST_MODULE core_world
 #include <sys/mount.h>
 
 #include <boost/test/unit_test.hpp>

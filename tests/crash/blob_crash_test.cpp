@@ -4,7 +4,6 @@
 // when it was killed, each value is the whole old or the whole new one, a map of strings after a
 // prefix of its operations; and what it left in the heap is freed to the last chunk. RapidCheck
 // draws the work and the deaths; RC_PARAMS="seed=..." replays a failure.
-#define BOOST_TEST_MODULE crash_blob_crash
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -4,7 +4,6 @@
 // point of io, at the first hit, the second and so on, while another process commits. Then either
 // the next keeper takes over or the region is lost as well: what was acknowledged as durable is
 // there, what is there is a prefix, value is conserved and the world goes on.
-#define BOOST_TEST_MODULE crash_keeper_kills
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <chrono>

@@ -2,7 +2,6 @@
 //
 // Two bugs a keeper could have, each planted, caught by the rig named beside it within a bounded
 // count of rounds; the rigs find nothing where nothing is planted, and a quiet day finds neither.
-#define BOOST_TEST_MODULE crash_keeper_planted
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <cstdio>

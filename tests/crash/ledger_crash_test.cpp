@@ -4,7 +4,6 @@
 // books are those of the naive model after a prefix of its batches, every answer was the model's,
 // and conservation holds. RapidCheck draws the work and the deaths; RC_PARAMS="seed=..." replays a
 // failure.
-#define BOOST_TEST_MODULE crash_ledger_crash
 #include <boost/test/unit_test.hpp>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/tests/core/ledger_comparison.hpp>

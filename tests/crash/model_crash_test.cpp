@@ -4,7 +4,6 @@
 // process was in the middle of when it was killed, the rows are those of a naive model after a
 // prefix of its transactions, and every index holds just them. RapidCheck draws the work and the
 // deaths; RC_PARAMS="seed=..." replays a failure.
-#define BOOST_TEST_MODULE crash_model_crash
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>

@@ -2,7 +2,6 @@
 //
 // Each bug of shm that a rig can plant passes a day without deaths, and is caught by the rig named
 // here; none of the rigs finds anything where no bug is planted.
-#define BOOST_TEST_MODULE crash_planted
 #include <sys/wait.h>
 #include <unistd.h>
 

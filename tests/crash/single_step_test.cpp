@@ -3,7 +3,6 @@
 // Claims I1 and I10 at every instruction: a child is stepped through each primitive of the library
 // as users have it, without crash points; whenever the region has changed, a copy of it is repaired
 // as if the child had died there, and the oracle looks at the copy.
-#define BOOST_TEST_MODULE crash_single_step
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>

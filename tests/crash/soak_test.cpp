@@ -3,7 +3,6 @@
 // Claims I1, I2, I4, I8 and I10 over time: workers trade in one region while they are stopped and
 // killed at random. Each commit is acknowledged over a pipe to the parent, which drains the ring,
 // keeps the books: each acknowledged commit is in the journal, the journal replayed is the region.
-#define BOOST_TEST_MODULE crash_soak
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>

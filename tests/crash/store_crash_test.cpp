@@ -3,7 +3,6 @@
 // Claims I1, I3 and I10 of the engine under death at any numbered store, and of death inside the
 // repair, once and twice: the state is the one before or the one after, nothing leaks, the world
 // goes on. And every crash point named in shm/ is passed by one of the primitives.
-#define BOOST_TEST_MODULE crash_store_crash
 #include <boost/test/unit_test.hpp>
 #include <cstdio>
 #include <perdure/tests/crash/named_points.hpp>

@@ -7,7 +7,6 @@
 // recovery says so, goes on without it and makes the same tables.
 //
 // `-- --torture` runs the sign-off count.
-#define BOOST_TEST_MODULE fault_checkpoint_corruption
 #include <boost/test/unit_test.hpp>
 #include <cstring>
 #include <iostream>
@@ -221,7 +220,7 @@ BOOST_AUTO_TEST_CASE(every_bit_of_what_describes_is_guarded) {
 BOOST_AUTO_TEST_CASE(random_bits_and_bytes_are_guarded) {
     kept_disk kept(2);
     std::mt19937_64 random(2);
-    for (std::size_t i = is_torture() ? 60'000 : 4'000; i != 0; --i) {
+    for (std::size_t i = turns(60'000, 4'000); i != 0; --i) {
         const std::size_t number = random() % kept.files.size();
         const auto& whole = kept.files[number];
         if (i % 4 != 0) {
@@ -257,7 +256,7 @@ BOOST_AUTO_TEST_CASE(another_length_is_refused) {
                                          whole.size() - sizeof of.footer,
                                          of.footer.index_at};
         lengths.insert(lengths.end(), of.places.begin(), of.places.end());
-        for (std::size_t i = is_torture() ? 400 : 40; i != 0; --i) {
+        for (std::size_t i = turns(400, 40); i != 0; --i) {
             lengths.push_back(random() % whole.size());
         }
         for (const auto length : lengths) {

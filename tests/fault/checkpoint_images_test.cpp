@@ -7,7 +7,6 @@
 // a second power loss. A checkpoint that was copied in slices beside writers serves as any other.
 //
 // `-- --torture` runs the sign-off count, `-- --life SEED` one life, and all of it.
-#define BOOST_TEST_MODULE fault_checkpoint_images
 #include <oneapi/tbb/global_control.h>
 #include <boost/test/unit_test.hpp>
 #include <iostream>
@@ -262,7 +261,7 @@ BOOST_AUTO_TEST_SUITE(fault_checkpoint_images)
 
 BOOST_AUTO_TEST_CASE(every_legal_image_is_a_world_that_goes_on) {
     const auto asked = life_asked_for();
-    const std::size_t wanted = asked != 0 ? 1 : is_torture() ? 50'000 : 3'000;
+    const std::size_t wanted = asked != 0 ? 1 : turns(50'000, 3'000);
     const tbb::global_control one_thread(tbb::global_control::max_allowed_parallelism, 1);
     tally counts;
     for (std::uint64_t seed = asked != 0 ? asked : 1; counts.images < wanted; ++seed) {
@@ -270,7 +269,7 @@ BOOST_AUTO_TEST_CASE(every_legal_image_is_a_world_that_goes_on) {
             "life " + std::to_string(seed) + " itself; again: " + again("every_legal_image*", seed);
         const auto one = live(seed, counts);
         // In CI a life is looked at in few places, so that there are several lives.
-        const std::size_t step = wanted == 3'000 ? 17 : 1;
+        const std::size_t step = is_torture() ? 1 : 17;
         for (std::size_t changes = one->born_at + seed % step; changes <= one->disk.changes();
              changes += step) {
             for (const loss how : all_losses) {
@@ -291,7 +290,7 @@ BOOST_AUTO_TEST_CASE(every_legal_image_is_a_world_that_goes_on) {
 
 BOOST_AUTO_TEST_CASE(slices_beside_writers_lead_to_the_end_of_the_journal) {
     const auto asked = life_asked_for();
-    const std::uint64_t seeds = asked != 0 ? asked : is_torture() ? 1'000 : 60;
+    const std::uint64_t seeds = asked != 0 ? asked : turns(1'000, 60);
     tally counts;
     for (std::uint64_t seed = asked != 0 ? asked : 1; seed <= seeds; ++seed) {
         counts.at = "slices of life " + std::to_string(seed) +

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <perdure/io/keeper.hpp>
 #include <perdure/io/recovery.hpp>
+#include <perdure/tests/io/busy_calls.hpp>
 #include <perdure/tests/io/simulated_disk.hpp>
 #include <perdure/tests/shm/audit.hpp>
 #include <perdure/tests/shm/papers.hpp>
@@ -15,27 +16,7 @@
 
 namespace perdure::tests {
 
-/// A disk beside which others are at work: they have a turn at each write to a checkpoint's draft.
-class busy_disk final : public simulated_disk {
-  public:
-    std::function<void()> beside;
-    busy_disk() = default;
-    explicit busy_disk(const simulated_disk& image) : simulated_disk(image) {}
-    int open(const char* path, int flags, unsigned mode) noexcept override {
-        const int descriptor = simulated_disk::open(path, flags, mode);
-        if (std::string_view(path).ends_with(".pcp.new")) draft_ = descriptor;
-        return descriptor;
-    }
-    std::int64_t write(int descriptor, std::span<const std::byte> from,
-                       std::uint64_t offset) noexcept override {
-        const auto written = simulated_disk::write(descriptor, from, offset);
-        if (descriptor == draft_ && beside) beside();
-        return written;
-    }
-
-  private:
-    int draft_ = -1;
-};
+using busy_disk = busy<simulated_disk>;
 
 /// Zeroed memory for a region, used again: fresh pages take longer than a recovery.
 inline std::vector<std::unique_ptr<shared_bytes>> spare_memory;

@@ -5,7 +5,6 @@
 // passes what the disk holds, and what was durable is found again, after the death of the process
 // and after a power loss at that moment. A full disk that is met before anything was written (W4)
 // stops nothing: the same again goes on where it ended.
-#define BOOST_TEST_MODULE fault_journal_faults
 #include <boost/test/unit_test.hpp>
 
 #include <cstdlib>

@@ -6,7 +6,6 @@
 // from there and is read back.
 //
 // `-- --torture` runs the sign-off count.
-#define BOOST_TEST_MODULE fault_journal_images
 #include <boost/test/unit_test.hpp>
 
 #include <iostream>
@@ -116,13 +115,13 @@ void check_image(const life& one, simulated_disk& image, std::size_t changes, bo
 BOOST_AUTO_TEST_SUITE(fault_journal_images)
 
 BOOST_AUTO_TEST_CASE(every_legal_image_holds_what_was_acknowledged_as_a_prefix) {
-    const std::size_t wanted = is_torture() ? 50'000 : 3'000;
+    const std::size_t wanted = turns(50'000, 3'000);
     tally counts;
     for (std::uint64_t seed = 1; counts.images < wanted; ++seed) {
         const life one = live(seed);
         std::mt19937_64 random(seed);
         // In CI a life is looked at in few places, so that there are several lives.
-        const std::size_t step = wanted > 10'000 ? 1 : 5;
+        const std::size_t step = is_torture() ? 1 : 5;
         for (std::size_t changes = one.born_at + seed % step; changes <= one.disk.changes();
              changes += step) {
             for (const loss how : all_losses) {

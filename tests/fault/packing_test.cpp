@@ -4,7 +4,6 @@
 // after each change, what is written comes back changed, packed files rot and are exchanged.
 // Claims: the journal reads as it was written, before, during and after; a packed segment that is
 // not what it was is refused, with file and cause; one that gains nothing, and the last, stay.
-#define BOOST_TEST_MODULE fault_packing
 #include <boost/test/unit_test.hpp>
 
 #include <iostream>

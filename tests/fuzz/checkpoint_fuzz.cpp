@@ -8,13 +8,13 @@
 #include <zstd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <perdure/io/checkpoint_file.hpp>
 #include <perdure/io/digest.hpp>
 #include <perdure/io/table_archive.hpp>
 #include <perdure/shm/crc32c.hpp>
 #include <perdure/tests/fault/checkpoint_scene.hpp>
+#include <perdure/tests/fuzz/largest_request.hpp>
 #include <perdure/tests/fuzz/target.hpp>
 
 using namespace perdure;
@@ -27,9 +27,6 @@ constexpr std::size_t input_max = 256 << 10;
 /// A section's header and payload, as far as its place in the index may say.
 constexpr std::size_t bytes_max = 2ULL * io::section_raw_bytes_max;
 constexpr std::size_t sections_max = 64;
-
-/// The most that was asked for at once.
-std::atomic<std::size_t> largest{0};
 
 void must(bool holds) {
     if (!holds) std::abort();
@@ -175,19 +172,9 @@ void recover(tests::simulated_disk& disk, const io::checkpoint_reader& reader,
 
 }  // namespace
 
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-    if (bytes > largest) largest = bytes;
-    if (void* made = std::malloc(bytes)) return made;
-    throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* made) noexcept { std::free(made); }
-[[gnu::noinline]] void operator delete(void* made, std::size_t /*bytes*/) noexcept {
-    std::free(made);
-}
-
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t count) {
     if (count == 0 || count > input_max) return 0;
-    largest = 0;
+    tests::largest_request = 0;
     const auto rest = std::as_bytes(std::span(bytes, count)).subspan(1);
     file_bytes file(rest.begin(), rest.end());
     if (bytes[0] == 1) mend(file);
@@ -210,7 +197,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t cou
         must(found.has_value() && found->reason == reader.error());
     }
     must(!found || (found->file == path && !found->cause.empty()));
-    must(largest <= bytes_max);
+    must(tests::largest_request <= bytes_max);
     return 0;
 }
 

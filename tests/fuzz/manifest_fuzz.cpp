@@ -10,6 +10,7 @@
 #include <perdure/io/digest.hpp>
 #include <perdure/io/recovery.hpp>
 #include <perdure/shm/crc32c.hpp>
+#include <perdure/tests/fuzz/largest_request.hpp>
 #include <perdure/tests/fuzz/target.hpp>
 #include <perdure/tests/io/simulated_disk.hpp>
 
@@ -18,8 +19,6 @@ using namespace perdure;
 namespace {
 
 constexpr std::size_t input_max = 64 << 10;
-
-std::size_t largest = 0;  ///< The most that was asked for at once.
 
 void must(bool holds) {
     if (!holds) std::abort();
@@ -83,19 +82,9 @@ void remove(io::file_system& files, io::keep_strategy strategy) {
 
 }  // namespace
 
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-    largest = std::max(largest, bytes);
-    if (void* made = std::malloc(bytes)) return made;
-    throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* made) noexcept { std::free(made); }
-[[gnu::noinline]] void operator delete(void* made, std::size_t /*bytes*/) noexcept {
-    std::free(made);
-}
-
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t count) {
     if (count == 0 || count > input_max) return 0;
-    largest = 0;
+    tests::largest_request = 0;
     tests::simulated_disk disk;
     disk.put("world/MANIFEST", mended(std::as_bytes(std::span(bytes, count)).subspan(1), bytes[0]));
     io::file_system files(disk);
@@ -115,7 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t cou
     must(writing.has_value() && writing->raise_incarnation().has_value());
     const auto again = io::manifest::open(files, "world", io::open_mode::read, found);
     must(again.has_value() && again->incarnation() == incarnation + 1);
-    must(largest <= 4 * input_max);
+    must(tests::largest_request <= 4 * input_max);
     return 0;
 }
 

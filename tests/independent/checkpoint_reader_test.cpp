@@ -4,13 +4,14 @@
 // language and from docs/formats/ alone, makes of the same real files the tables with the same two
 // hashes, whichever checkpoint it begins with, also with one that was copied slice by slice while
 // writers went on, and refuses damage.
-#define BOOST_TEST_MODULE independent_checkpoint_reader
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <perdure/tests/core/scene.hpp>
+#include <perdure/tests/independent/damage.hpp>
+#include <perdure/tests/io/busy_calls.hpp>
 #include <random>
 
 namespace {
@@ -25,33 +26,9 @@ struct second_opinion {
     std::string words;
 };
 
-/// Does something before each write into the draft of a checkpoint: what a writer does meanwhile.
-class interrupted_calls : public io::kernel_calls {
-  public:
-    std::function<void()> meanwhile;
-
-    int open(const char* path, int flags, unsigned mode) noexcept override {
-        const int made = kernel_calls::open(path, flags, mode);
-        if (std::string_view(path).ends_with(".pcp.new")) draft_ = made;
-        return made;
-    }
-    std::int64_t write(int descriptor, std::span<const std::byte> from,
-                       std::uint64_t offset) noexcept override {
-        // Our own transactions may drain.
-        if (const auto work = descriptor == draft_ ? std::exchange(meanwhile, {}) : nullptr) {
-            work();
-            meanwhile = work;
-        }
-        return kernel_calls::write(descriptor, from, offset);
-    }
-
-  private:
-    int draft_ = -1;
-};
-
 /// A world in which a bit of everything happens.
 struct busy_scene : scene {
-    interrupted_calls calls;
+    busy<io::kernel_calls> calls;
     std::optional<world> in;
     std::optional<session> by;
     std::mt19937_64 random{7};
@@ -167,14 +144,6 @@ struct busy_scene : scene {
     }
 };
 
-void damage(const std::string& path, std::streamoff offset) {
-    std::fstream stream(path, std::ios::binary | std::ios::in | std::ios::out);
-    stream.seekg(offset);
-    const auto byte = static_cast<char>(stream.get() ^ 0x20);
-    stream.seekp(offset);
-    stream.put(byte);
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(independent_checkpoint_reader)
@@ -202,9 +171,9 @@ BOOST_AUTO_TEST_CASE(both_readers_make_the_same_tables_of_slices_beside_writers)
     with.work(20);
     std::vector<std::uint64_t> taken;
     for (const bool full : {true, false, false}) {
-        with.calls.meanwhile = [&] { with.work(1); };
+        with.calls.beside = [&] { with.work(1); };
         taken.push_back(with.checkpoint(full));
-        with.calls.meanwhile = {};
+        with.calls.beside = {};
         with.work(10);
     }
     with.close();

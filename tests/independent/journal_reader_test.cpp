@@ -3,7 +3,6 @@
 // The journal as documented and the journal as written are one: a second reader, in another
 // language and from docs/formats/ alone, finds the same records in the same real files, stops at
 // the same torn tail and refuses the same damage.
-#define BOOST_TEST_MODULE independent_journal_reader
 #include <boost/test/unit_test.hpp>
 
 #include <sys/wait.h>
@@ -14,6 +13,7 @@
 #include <iterator>
 
 #include <perdure/io/segment_packer.hpp>
+#include <perdure/tests/independent/damage.hpp>
 #include <perdure/tests/io/journal_rig.hpp>
 
 namespace {
@@ -60,14 +60,6 @@ second_opinion read_independently(const real_world& world) {
     const std::string text((std::istreambuf_iterator<char>(stream)), {});
     const auto bytes = std::as_bytes(std::span(text));
     return {WEXITSTATUS(status), {bytes.begin(), bytes.end()}};
-}
-
-void damage(const std::string& path, std::streamoff offset) {
-    std::fstream stream(path, std::ios::binary | std::ios::in | std::ios::out);
-    stream.seekg(offset);
-    const auto byte = static_cast<char>(stream.get() ^ 0x20);
-    stream.seekp(offset);
-    stream.put(byte);
 }
 
 }  // namespace

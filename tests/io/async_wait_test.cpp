@@ -4,7 +4,6 @@
 // that began it, with callbacks, futures and coroutines alike; without a keeper the watch drains;
 // without anybody who drains the deadline answers stalled; cancellation and the watch's end abort;
 // what cannot become durable is said (on a bank in shared memory over a simulated disk).
-#define BOOST_TEST_MODULE io_async_wait
 #include <perdure/io/async_wait.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>

@@ -2,7 +2,6 @@
 //
 // Claims of io/audit.hpp: equal content has an equal state_hash whatever the order of work; every
 // kind of wrong is found where it was put by hand; a journal that ends too early is named.
-#define BOOST_TEST_MODULE io_audit
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/audit.hpp>
 #include <perdure/tests/io/kept_bank.hpp>

@@ -3,7 +3,6 @@
 // Claims: nothing that lies in the catalog's place, and nothing that the disk or another process
 // does, is more than a remark or an error that is remembered; notes arrive again when it is over.
 // Damage is done by SQL, by bytes and by limits of the operating system.
-#define BOOST_TEST_MODULE io_catalog_damage
 #include <boost/test/unit_test.hpp>
 
 #include <sys/resource.h>

@@ -3,7 +3,6 @@
 // Claims: what is noted is read back, newest first, whatever its texts hold, by several handles and
 // processes; the rebuild knows what is valid; a history has an end; the columns are those of
 // docs/formats/catalog.md.
-#define BOOST_TEST_MODULE io_catalog
 #include <boost/test/unit_test.hpp>
 
 #include <sys/stat.h>

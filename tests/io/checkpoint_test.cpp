@@ -3,7 +3,6 @@
 // Claims of io/checkpoint, io/checkpointer and io/recovery together: a region made of checkpoints
 // and the journal behind them is the one that was; each damaged checkpoint is named and the one
 // before serves; nothing that a kept checkpoint needs is removed.
-#define BOOST_TEST_MODULE io_checkpoint
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/digest.hpp>
 #include <perdure/io/recovery.hpp>

@@ -2,7 +2,6 @@
 //
 // Claims of io/codec: every codec gives back what it took, for records of every shape; garbage as a
 // payload is refused without reading out of bounds (the sanitizers watch).
-#define BOOST_TEST_MODULE io_codec
 #include <boost/test/unit_test.hpp>
 
 #include <random>

@@ -3,7 +3,6 @@
 // Claims: file, variables and assignments override each other in that order, and each value knows
 // who said it; an unknown key or section, a value out of range, a broken file is refused with
 // place, cause and the nearest key; what print() writes is read back as the same configuration.
-#define BOOST_TEST_MODULE io_config
 #include <boost/test/unit_test.hpp>
 
 #include <unistd.h>

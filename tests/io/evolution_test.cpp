@@ -3,7 +3,6 @@
 // Claims of io/evolution.hpp: rows of a checkpoint go where the fields of that name are now, new
 // fields are zero, indexes are exact (shm/audit.hpp looks); what cannot be carried over is refused
 // by name, and nothing is read then.
-#define BOOST_TEST_MODULE io_evolution
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/audit.hpp>

@@ -2,7 +2,6 @@
 //
 // Claims of io/file, on the real file system in a directory of its own: flags, locks, sticky
 // failure; and on the simulated disk: which calls are made again and which never are.
-#define BOOST_TEST_MODULE io_file
 #include <boost/test/unit_test.hpp>
 
 #include <fcntl.h>

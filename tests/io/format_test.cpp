@@ -2,7 +2,6 @@
 //
 // The tables of docs/formats and the structs of the code say the same: each row of a table headed
 // "## name, N bytes" is compared with offset and size of the field of that name, both ways.
-#define BOOST_TEST_MODULE io_format
 #include <boost/test/unit_test.hpp>
 
 #include <perdure/io/checkpoint_format.hpp>

@@ -3,7 +3,6 @@
 // Claims of io/historian: what is told arrives in the catalog, in order; a full queue gives up the
 // oldest and says how many; a keeper's catalog agrees with the MANIFEST whatever becomes of the
 // file; where it cannot be written nobody waits and the reason is said; a forked child is let go.
-#define BOOST_TEST_MODULE io_historian
 #include <boost/test/unit_test.hpp>
 
 #include <sys/wait.h>

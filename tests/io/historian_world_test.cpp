@@ -3,7 +3,6 @@
 // Claims of io/historian where a world uses it: keepers, recoveries and checks leave their facts in
 // catalog.db; whatever lies in its place, the world opens, is kept and checkpointed all the same,
 // and says what was wrong.
-#define BOOST_TEST_MODULE io_historian_world
 #include <boost/test/unit_test.hpp>
 
 #include <sys/stat.h>

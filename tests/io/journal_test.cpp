@@ -2,7 +2,6 @@
 //
 // Claims of io/journal and io/journal_reader, on a simulated disk: what is appended and synced is
 // read back, over segments, restarts and torn tails; what is damaged or missing is named.
-#define BOOST_TEST_MODULE io_journal
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>

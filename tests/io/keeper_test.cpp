@@ -3,7 +3,6 @@
 // Claims of io/keeper.hpp, K1 to K3: over a bank in memory and a disk in memory. What is journaled
 // is the region's own image, also around the ring's end; claims of the living are waited for, those
 // of the dead repaired; a keeper and a journal that disagree write nothing.
-#define BOOST_TEST_MODULE io_keeper
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Claims of io/lease.hpp: one holder, in one process or in several; given back by hand or by death.
-#define BOOST_TEST_MODULE io_lease
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/lease.hpp>

@@ -3,7 +3,6 @@
 // Claims: an entry is one line whatever its texts hold; off a terminal and in the file lines are
 // JSON, at a terminal they are words; what lies below the level is not written; the file is rotated
 // by size.
-#define BOOST_TEST_MODULE io_log
 #include <boost/json.hpp>
 #include <boost/test/unit_test.hpp>
 

@@ -2,7 +2,6 @@
 //
 // Claims of io/manifest: what was recorded is found again; a torn end is tolerated only at the end;
 // damage anywhere else is named with its byte.
-#define BOOST_TEST_MODULE io_manifest
 #include <boost/test/unit_test.hpp>
 
 #include <perdure/tests/io/journal_rig.hpp>

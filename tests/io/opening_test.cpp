@@ -3,7 +3,6 @@
 // Claims of io/opening.hpp that tests/core/world_test.cpp does not reach: O1 and O3 with several
 // openers at once, what a dead rebuild leaves, links that are another world's, what is there
 // already.
-#define BOOST_TEST_MODULE io_opening
 #include <algorithm>
 #include <array>
 #include <atomic>

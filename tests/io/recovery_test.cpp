@@ -2,7 +2,6 @@
 //
 // Claims of io/recovery.hpp: the region is the replay of the journal's longest sound prefix; a torn
 // tail is named; records that do not fit what came before are refused with their number.
-#define BOOST_TEST_MODULE io_recovery
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/recovery.hpp>
 #include <perdure/tests/io/kept_bank.hpp>

@@ -3,7 +3,6 @@
 // Claims of io/restore.hpp about tables whose fields have changed: the new world has them as a
 // newer program wants them, commits go on and survive a power loss in that layout; the old world
 // is as it was; a refusal leaves nothing behind.
-#define BOOST_TEST_MODULE io_restore
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/restore.hpp>
 #include <perdure/shm/described.hpp>

@@ -3,7 +3,6 @@
 // Claims of io/room and of what keeper, checkpointer and journal do when the disk fills: the oldest
 // history goes first and the two newest generations never; then commits are refused for as long as
 // there is no room, nothing that was durable is lost, and all goes on by itself afterwards.
-#define BOOST_TEST_MODULE io_room
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/recovery.hpp>
 #include <perdure/io/room.hpp>

@@ -3,7 +3,6 @@
 // Claims of io/row_history.hpp and io/record_finder.hpp: every change of a row, newest first, equal
 // to a naive history of a few thousand random transfers, in files, in the ring and over both; a
 // row that was freed and taken again has only its own; what does not lead on is refused.
-#define BOOST_TEST_MODULE io_row_history
 #include <boost/test/unit_test.hpp>
 #include <map>
 #include <perdure/io/row_history.hpp>

@@ -3,7 +3,6 @@
 // Claims of past::salvage(): of damaged files comes the newest whole state that they still prove,
 // and how many records that is short of what was durable; without damage nothing is lost; where
 // nothing is left, nothing is made up.
-#define BOOST_TEST_MODULE io_salvage
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/checkpoint_file.hpp>
 #include <perdure/io/past.hpp>

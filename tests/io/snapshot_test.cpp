@@ -3,7 +3,6 @@
 // Claims of io/snapshot.hpp, T1 and T2: what a snapshot shows is what the tables were behind the
 // record it names, whatever others commit between two of its copies. With crash points built in,
 // transactions of every kind are committed there; each planted bug of its protocol is noticed.
-#define BOOST_TEST_MODULE io_snapshot
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <iostream>

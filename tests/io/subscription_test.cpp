@@ -4,7 +4,6 @@
 // order, from the ring, from files, over the ring's end and the segments' ends, beside writers and
 // a keeper, also through a read-only mapping; nothing before it is durable where that was asked;
 // what was overwritten is read from files; what is garbled is refused.
-#define BOOST_TEST_MODULE io_subscription
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/subscription.hpp>

@@ -2,7 +2,6 @@
 //
 // Claims of shm/blob.hpp. Against a map of strings, in random order and with every length that is
 // special; then what no single participant sees: readers beside writers, stagers that go away.
-#define BOOST_TEST_MODULE shm_blob
 #include <rapidcheck.h>
 
 #include <boost/test/unit_test.hpp>

@@ -2,7 +2,6 @@
 //
 // Claims of shm/capture: what a capture copies is the state at its cut whatever writers do (I5); no
 // page is forgotten by an abort or a takeover (C4); a writer never waits for it (I6).
-#define BOOST_TEST_MODULE shm_capture
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <perdure/shm/crash_point.hpp>

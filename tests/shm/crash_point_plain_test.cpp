@@ -3,7 +3,6 @@
 // Claims: without PERDURE_RIG a crash point and a planted bug cost nothing, because nothing is left
 // of them: the name is not even looked at, planted() is a constant, and nobody hears the
 // environment.
-#define BOOST_TEST_MODULE shm_crash_point_plain
 #include <perdure/shm/crash_point.hpp>
 
 #include <boost/test/unit_test.hpp>

@@ -4,7 +4,6 @@
 // through a shared tally); hooks and watchers see every hit; the environment arms and plants the
 // same way and refuses what it does not know (by running this program again); counting is exact
 // with threads; a normal build contains none of it (crash_point_plain_test).
-#define BOOST_TEST_MODULE shm_crash_point
 #include <perdure/shm/crash_point.hpp>
 
 #include <sys/mman.h>

@@ -3,7 +3,6 @@
 // Claims of shm/crc32c: the known value, agreement with a bit-by-bit reference at every length and
 // alignment, and a record's checksum that covers what docs/formats/record.md says, no more, no
 // less.
-#define BOOST_TEST_MODULE shm_crc32c
 #include <boost/test/unit_test.hpp>
 
 #include <random>

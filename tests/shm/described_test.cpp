@@ -2,7 +2,6 @@
 //
 // Claims of shm/described.hpp: fields in the order of the description, where the compiler put them,
 // with the type their member has; rules by name.
-#define BOOST_TEST_MODULE shm_described
 #include <boost/test/unit_test.hpp>
 #include <perdure/shm/described.hpp>
 

@@ -3,7 +3,6 @@
 // Claims: docs/errors.md has one row for every errc, with its number, its name and the very words
 // of remedy(), what it means and who answers it; and no row for any other (by asking name() about
 // every number there can be, and by reading the table as people do).
-#define BOOST_TEST_MODULE shm_error_catalogue
 #include <perdure/shm/error.hpp>
 
 #include <boost/test/unit_test.hpp>

@@ -4,7 +4,6 @@
 // enumerators); a result costs two registers and throws its code at the edge; PERDURE_TRY hands the
 // error on; a failure says thing and remedy; a broken invariant ends the process by SIGABRT (in a
 // child).
-#define BOOST_TEST_MODULE shm_error
 #include <perdure/shm/error.hpp>
 
 #include <sys/resource.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Claims of shm/gate: behind a closed gate nobody is active, and nobody stays locked out.
-#define BOOST_TEST_MODULE shm_gate
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/shm/open_bank.hpp>

@@ -2,7 +2,6 @@
 //
 // Claims of shm/hash_index: a key stands in it once, growth loses none, a transaction sees its own
 // keys, an absence is noted (H1, H2).
-#define BOOST_TEST_MODULE shm_hash_index
 #include <boost/test/unit_test.hpp>
 #include <map>
 #include <perdure/tests/shm/open_bank.hpp>

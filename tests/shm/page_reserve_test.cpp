@@ -2,7 +2,6 @@
 //
 // Claims of shm/page_reserve: memory is ready before it is wanted, only so far, nothing in the
 // region changes, and a region that can have no more is left alone.
-#define BOOST_TEST_MODULE shm_page_reserve
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Claims of shm/park: a wait ends by a wake, by a change that came before, or by its time.
-#define BOOST_TEST_MODULE shm_park
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <perdure/shm/park.hpp>

@@ -2,7 +2,6 @@
 //
 // Claims of shm/participant: a slot is one thread's; the dead are repaired by whoever meets them;
 // garbage in a slot is fenced and never followed (P1, P2).
-#define BOOST_TEST_MODULE shm_participant
 #include <sys/wait.h>
 #include <unistd.h>
 

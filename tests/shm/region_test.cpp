@@ -3,7 +3,6 @@
 // Claims of shm/region: what is created can be attached by who it belongs to and by nobody else; a
 // damaged, foreign or truncated file is refused by name; a full file system is an answer (G1 to
 // G3).
-#define BOOST_TEST_MODULE shm_region
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>

@@ -2,7 +2,6 @@
 //
 // Claims of shm/ring: LSNs are dense, records whole, a full ring refuses and changes nothing, and
 // garbage in it is named (R1 to R3).
-#define BOOST_TEST_MODULE shm_ring
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/shm/open_bank.hpp>
 

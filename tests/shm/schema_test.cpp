@@ -2,7 +2,6 @@
 //
 // Claims of shm/schema: what validate() accepts satisfies S1 to S6, survives the way into a row and
 // back, and nothing else does.
-#define BOOST_TEST_MODULE shm_schema
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/shm/open_bank.hpp>
 #include <random>

@@ -2,7 +2,6 @@
 //
 // Claims of shm/session: a closure is applied once or not at all, by threads over one mapping and
 // by processes over one file; readers see whole states only (I1, I2, I4, I8).
-#define BOOST_TEST_MODULE shm_session
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -2,7 +2,6 @@
 //
 // Claims of shm/stripe and shm/reads: an owned word lets nothing validate, every release raises the
 // version, only the owner releases, and an owner that cannot be is not followed.
-#define BOOST_TEST_MODULE shm_stripe
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/shm/open_bank.hpp>
 #include <set>

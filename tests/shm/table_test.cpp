@@ -2,7 +2,6 @@
 //
 // Claims of shm/table and shm/extent: rows are taken once and freed once, stale ids are noticed, no
 // row number and no page is lost (B1, B2).
-#define BOOST_TEST_MODULE shm_table
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/shm/open_bank.hpp>
 #include <random>

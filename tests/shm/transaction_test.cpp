@@ -2,7 +2,6 @@
 //
 // Claims of shm/transaction: all or nothing, balanced or nothing, bounded or nothing; a read that
 // went stale is never committed (T1 to T3, I1, I4, I8).
-#define BOOST_TEST_MODULE shm_transaction
 #include <boost/test/unit_test.hpp>
 #include <perdure/tests/shm/open_bank.hpp>
 

@@ -4,7 +4,6 @@
 // whatever a transaction did and however it ended (N1 to N5, checked by audit_trees after each
 // batch); a scan sees its own transaction's rows, and no row comes into it unseen. Against a naive
 // model, by random operations; RC_PARAMS="seed=..." replays one.
-#define BOOST_TEST_MODULE shm_tree_index
 #include <rapidcheck.h>
 
 #include <atomic>
@@ -165,7 +164,7 @@ struct open_ranks : open_bank {
 };
 
 BOOST_AUTO_TEST_CASE(an_index_is_what_a_sorted_copy_of_the_rows_would_be) {
-    const int batches = is_torture() ? 2500 : 60;
+    const auto batches = static_cast<int>(turns(2500, 60));
     std::uint64_t operations = 0;
     const bool held = rc::check("ordered indexes against a model", [&] {
         open_ranks here;

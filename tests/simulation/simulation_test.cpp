@@ -8,7 +8,6 @@
 //
 // `-- --torture` runs the sign-off count, `-- --seed N` one life, `-- --lives N` so many, with both
 // so many from seed N on.
-#define BOOST_TEST_MODULE simulation
 #include <oneapi/tbb/global_control.h>
 #include <sys/wait.h>
 #include <unistd.h>
