@@ -95,26 +95,30 @@ class index_builder {
         const std::uint64_t from = range * buckets_per_range;
         const auto bits = static_cast<std::uint32_t>(std::bit_width(count_ - 1));
         const std::uint64_t half = bits == 0 ? 0 : 1ULL << (bits - 1);
+        std::vector<std::uint64_t> places;
+        places.reserve(buckets_per_range);
         each_row(*where_, tables_.buckets, from, std::min(count_, from + buckets_per_range),
                  [&](std::uint64_t number, std::uint64_t at) {
                      const bool is_split = bits != 0 && (number >= half || number + half < count_);
                      auto& line = *where_->at<bucket>(at);
                      line = {};
                      line.level = bits == 0 ? 0 : (is_split ? bits : bits - 1);
+                     places.push_back(at);
                  });
-        directory places(*where_);
         for (const auto& dealt : hands_) {
-            for (const auto& key : dealt.of(range)) PERDURE_TRY(enter(key, places));
+            for (const auto& key : dealt.of(range)) {
+                PERDURE_TRY(enter(key, places[bucket_of(key.hash, count_) - from]));
+            }
         }
         return {};
     }
 
-    result<> enter(const dealt_key& key, directory& places) {
+    /// `at` is where its bucket lies.
+    result<> enter(const dealt_key& key, std::uint64_t at) {
         const auto is_it = [&](std::uint64_t other) {
             return key_at(locate(*where_, table_, other)) ==
                    key_at(locate(*where_, table_, key.row));
         };
-        std::uint64_t at = places.locate(tables_.buckets, bucket_of(key.hash, count_));
         for (int links = 0; at != 0 && links < chain_max; ++links) {
             auto& link = *where_->at<bucket>(at);
             if (match(link, key.hash, is_it) != ~0ULL) return errc::damaged;  // One key, two rows.
