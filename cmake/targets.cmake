@@ -125,11 +125,12 @@ function(perdure_planted name)
     endif()
     set(words "failures? (is|are) detected in the test module")
     if(arg_RUNS)
-        set(until_caught [[for i in $(seq "$0"); do
-            "$@" >/dev/null 2>&1 || exec echo "caught in run $i"
+        # Without a semicolon, at which a list would be divided.
+        set(until_caught [[for i in $(seq "$0")
+            do "$@" >/dev/null 2>&1 || exec echo "caught in run $i"
         done]])
         list(PREPEND command sh -c "${until_caught}" ${arg_RUNS})
-        set(words "caught in run")
+        set(words "caught in run [0-9]")
     endif()
     if(NOT arg_PLANT)
         set(arg_PLANT ${name})
