@@ -280,7 +280,7 @@ BOOST_AUTO_TEST_CASE(every_legal_image_is_a_world_that_goes_on) {
             }
         }
     }
-    if (asked != 0) return;
+    if (asked != 0 || is_sanitized) return;  // Too few lives for what follows.
     BOOST_TEST(counts.from_increment * 20 > counts.images);
     BOOST_TEST(counts.from_slices * 50 > counts.images);
     BOOST_TEST(counts.resumed > wanted / 20);
