@@ -46,7 +46,8 @@ void teller::judge(const told& what, const result<receipt>& paid) {
         const bool is_answer = why == errc::not_found || why == errc::exists ||
                                why == errc::value_left || why == errc::stalled ||
                                why == errc::stale_row || is_of_the_disk(why);
-        at_.must(is_answer, "a deed was answered " + std::string(name(why)));
+        at_.must(is_answer, "deed " + std::to_string(static_cast<int>(what.what)) +
+                                " was answered " + std::string(name(why)));
         at_.counts->stalls += why == errc::stalled ? 1 : 0;
         return;
     }
