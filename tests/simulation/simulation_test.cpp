@@ -125,6 +125,15 @@ BOOST_AUTO_TEST_CASE(a_life_under_any_seed_keeps_every_promise) {
     BOOST_TEST(counts.from_checkpoint > lives / 2);
 }
 
+BOOST_AUTO_TEST_CASE(lives_that_once_found_something_are_lived_again) {
+    place_for_all all;
+    // An extent was remembered while its transaction was being taken back (shm/extent.cpp).
+    for (const std::uint64_t seed : {95'227}) {
+        const auto fault = live(all.shared, seed, seed + 1);
+        BOOST_TEST(fault.empty(), fault);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_same_seed_is_the_same_run) {
     place_for_all all;
     for (std::uint64_t seed = 57; seed < 2'000; seed += 97) {
