@@ -84,24 +84,66 @@ function(perdure_library folder)
 endfunction()
 
 # perdure_test(name LABELS label... SOURCES a.cpp... [LIBS lib...] [ARGS arg...] [TIMEOUT seconds]
-#              [SERIAL])
+#              [SERIAL] [TWIN])
 #
-# The target fast_tests builds those labelled fast.
+# The target fast_tests builds those labelled fast. TWIN: there is a test name_rigged as well, the
+# same with the rigged libraries; planted bugs (perdure_planted) need it.
 # LABELS: fast (all of them under a minute), crash, fault, fuzz, system, install, model, soak,
 # torture.
 # A test finds the command in $PERDURE_BIN and the rigged one in $PERDURE_RIGGED_BIN.
 function(perdure_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "LABELS;SOURCES;LIBS;ARGS")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL;TWIN" "TIMEOUT" "LABELS;SOURCES;LIBS;ARGS")
     if(NOT arg_LABELS)
         message(FATAL_ERROR "perdure_test(${name}): a test needs LABELS")
     endif()
 
+    if(arg_TWIN)
+        perdure_compile_once(${name} arg_SOURCES ${arg_LIBS} Boost::unit_test_framework)
+        if(TARGET ${name}_objects)
+            perdure_precompile(${name}_objects perdure_test_headers)
+        endif()
+        perdure_rigged(rigged ${arg_LIBS})
+        perdure_test(${name}_rigged LABELS fault SOURCES ${arg_SOURCES} LIBS ${rigged}
+            TIMEOUT "${arg_TIMEOUT}")
+    endif()
     perdure_test_program(${name} SOURCES ${arg_SOURCES} LIBS ${arg_LIBS})
     add_test(NAME ${name} COMMAND ${name}_test ${arg_ARGS})
     if("fast" IN_LIST arg_LABELS)
         add_dependencies(fast_tests ${name}_test)
     endif()
     perdure_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}" "${arg_SERIAL}")
+endfunction()
+
+# perdure_compile_once(name sources lib...): what takes no notice of crash points is compiled for
+# both twins of a test; `sources` becomes the objects.
+function(perdure_compile_once name sources)
+    foreach(source IN LISTS ${sources})
+        file(STRINGS ${source} found REGEX "crash_point\\.hpp|PERDURE_RIG" LIMIT_COUNT 1)
+        if(found)
+            return()
+        endif()
+    endforeach()
+    add_library(${name}_objects OBJECT ${${sources}})
+    target_compile_definitions(${name}_objects PRIVATE PERDURE_COMPILED_FOR_BOTH=1)
+    target_link_libraries(${name}_objects PRIVATE perdure_warnings ${ARGN})
+    set(${sources} $<TARGET_OBJECTS:${name}_objects> PARENT_SCOPE)
+endfunction()
+
+# The rigged twins of our libraries; others stay what they are.
+function(perdure_rigged twins)
+    list(TRANSFORM ARGN REPLACE "^(perdure_.*)$" "\\1_rigged")
+    set(${twins} ${ARGN} PARENT_SCOPE)
+endfunction()
+
+# perdure_test_library(name SOURCES a.cpp... LIBS lib...): what tests share, and name_rigged.
+function(perdure_test_library name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBS")
+    perdure_compile_once(${name} arg_SOURCES ${arg_LIBS})
+    perdure_rigged(rigged ${arg_LIBS})
+    add_library(${name} STATIC ${arg_SOURCES})
+    add_library(${name}_rigged STATIC ${arg_SOURCES})
+    target_link_libraries(${name} PUBLIC ${arg_LIBS} PRIVATE perdure_warnings)
+    target_link_libraries(${name}_rigged PUBLIC ${rigged} PRIVATE perdure_warnings)
 endfunction()
 
 # perdure_test_program(name SOURCES a.cpp... [LIBS lib...]): the program alone.

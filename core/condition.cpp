@@ -109,6 +109,19 @@ component checkpoint_of(const condition& now) {
     return out;
 }
 
+component files_of(const condition& now) {
+    component out{"files", "sound", 100, "no damage is known"};
+    if (now.rotten == 0) return out;
+    out.state = "damaged";
+    out.health = 30;
+    out.note = std::to_string(now.rotten) + (now.rotten == 1 ? " place" : " places") +
+               " of the checkpoints and the journal on the disk cannot be read as written";
+    out.alarm = out.note +
+                ": `perdure verify --deep` names them, then see \"A checkpoint is "
+                "damaged, or rot was found\" in docs/operations.md";
+    return out;
+}
+
 component region_of(const condition& now) {
     component out{"region", "roomy"};
     out.note = percent(now.region_bytes, now.capacity_bytes) + " of its capacity is taken";
@@ -157,6 +170,7 @@ condition look_at(shm::region& where, std::uint64_t every_ns) {
     out.refusing = shm::load(header.durable.refusing);
     out.room = shm::load(header.durable.room);
     out.free_bytes = shm::load(header.durable.free_bytes);
+    out.rotten = shm::load(header.durable.rotten);
     shm::copy_out(&out.checkpoint, &header.checkpoint, sizeof out.checkpoint);
     shm::copy_out(&out.captures, &header.captures, sizeof out.captures);
     out.dirty_bytes = shm::dirty_pages(where) * shm::page_bytes;
@@ -182,7 +196,7 @@ condition look_at(shm::region& where, std::uint64_t every_ns) {
 }
 
 std::vector<component> components_of(const condition& now) {
-    return {journal_of(now), checkpoint_of(now), region_of(now), keeper_of(now)};
+    return {journal_of(now), checkpoint_of(now), files_of(now), region_of(now), keeper_of(now)};
 }
 
 }  // namespace perdure

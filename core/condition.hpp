@@ -32,6 +32,7 @@ struct condition {
     std::uint64_t refusing = 0;    ///< errc that nothing becomes durable for at the moment, or 0.
     std::uint32_t room = 0;        ///< io::room_state of the disk, 0 while nobody has looked.
     std::uint64_t free_bytes = 0;  ///< Of the disk, when the keeper looked.
+    std::uint64_t rotten = 0;      ///< Damaged places of its files that scrubbing knows of.
     shm::checkpoint_mark checkpoint{};
     shm::capture_counters captures{};
     std::uint64_t dirty_bytes = 0;      ///< Pages stored to since the last checkpoint.
@@ -61,7 +62,7 @@ struct component {
     std::string alarm{};  ///< What is wrong and what to do; empty while nobody has to do anything.
 };
 
-/// journal, checkpoint, region, keeper.
+/// journal, checkpoint, files, region, keeper.
 [[nodiscard]] std::vector<component> components_of(const condition& now);
 
 }  // namespace perdure

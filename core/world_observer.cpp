@@ -53,7 +53,8 @@ void observer::end() {
                 each.note += "; facts of this history that were lost: " + std::to_string(lost);
             }
         }
-        if (each.health != 0 && each.state != "failed") each.state = "stopped";
+        const bool is_ill = each.state == "failed" || each.state == "damaged";
+        if (each.health != 0 && !is_ill) each.state = "stopped";
     }
     to_->observed(std::move(parts));
 }

@@ -183,7 +183,11 @@ void checkpointer::work(shm::region& where) {
 }
 
 /// Requires: the lock.
-void checkpointer::tell_rot() {
+void checkpointer::tell_rot(shm::region& where) {
+    auto& mark = where.header().durable;
+    const std::uint64_t told = shm::load(mark.rotten);
+    const bool is_less = rotten_places_ < told && is_all_read_;
+    if (rotten_places_ > told || is_less) shm::put(mark.rotten, rotten_places_);
     for (const auto& each : rotten_) {
         if (!options_.tell) break;
         options_.tell({false,
@@ -199,6 +203,8 @@ void checkpointer::tell_rot() {
 void checkpointer::start(const moment& now) {
     if (hands_.joinable()) return;
     epoch_ = now.epoch;
+    rotten_places_ = 0;
+    is_all_read_ = false;
     hands_ = std::thread([this, &where = now.where] { work(where); });
 }
 
@@ -263,7 +269,7 @@ result<> checkpointer::settle(const moment& now, checkpoint_taker& taker, outcom
 
 result<> checkpointer::tick(const moment& now) {
     std::unique_lock mine(mutex_);
-    tell_rot();
+    tell_rot(now.where);
     PERDURE_TRY(watch_room(now));
     if (stage_ == stage::ready) {
         outcome made = std::move(made_);

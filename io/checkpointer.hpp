@@ -103,7 +103,7 @@ class checkpointer {
                      std::uint64_t now_ns);
     result<> watch_room(const moment& now);
     result<> let_go(const moment& now, const removals& goes);
-    void tell_rot();
+    void tell_rot(shm::region& where);
     [[nodiscard]] checkpoint_order order_for(const moment& now, checkpoint_due due) const;
     [[nodiscard]] checkpoint_situation look(const moment& now) const;
     [[nodiscard]] outcome take(checkpoint_taker& taker, const checkpoint_order& order,
@@ -134,6 +134,8 @@ class checkpointer {
     outcome made_;
     checkpoint_taker* taker_ = nullptr;
     std::vector<finding> rotten_;  // Found beside checkpoints and not told yet.
+    std::uint64_t rotten_places_ = 0;
+    bool is_all_read_ = false;  // Once: before, what another keeper has found counts as well.
     std::uint64_t epoch_ = 0;
     bool is_tight_ = false;         // Nothing is packed.
     std::uint64_t pack_at_ns_ = 0;  // Not before.

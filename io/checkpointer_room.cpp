@@ -36,6 +36,8 @@ void checkpointer::work_beside(scrubber& again, segment_packer& packer,
     result<bool> packed = true;
     if (packs) packed = packer.pack_on(portion(policy.pack_bytes));
     mine.lock();
+    rotten_places_ = again.damaged();
+    is_all_read_ = again.rounds() != 0;
     if (!packed || !*packed) pack_at_ns_ = now_ns + pack_rest_ns;
     if (!packed && packed.error() == errc::disk_full) is_tight_ = true;
     if (!packed && packed.error() == errc::damaged) {

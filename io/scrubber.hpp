@@ -26,6 +26,8 @@ class scrubber {
     std::optional<finding> read_on(std::uint64_t bytes);
 
     [[nodiscard]] std::uint64_t rounds() const noexcept { return rounds_; }
+    /// Damaged places that were met and not found whole since.
+    [[nodiscard]] std::size_t damaged() const noexcept { return known_.size(); }
 
   private:
     bool begin_round(std::optional<finding>& found);

@@ -44,6 +44,7 @@ constexpr std::array all_bugs{
     bug::generation_kept,
     bug::cursor_apart,
     bug::ring_unchecked,
+    bug::extent_unsettled,
     bug::page_not_marked,
     bug::tag_before_copy,
     bug::tag_after_store,
@@ -198,6 +199,7 @@ std::string_view name(bug which) noexcept {
         case bug::generation_kept: return "generation_kept";
         case bug::cursor_apart: return "cursor_apart";
         case bug::ring_unchecked: return "ring_unchecked";
+        case bug::extent_unsettled: return "extent_unsettled";
         case bug::page_not_marked: return "page_not_marked";
         case bug::tag_before_copy: return "tag_before_copy";
         case bug::tag_after_store: return "tag_after_store";

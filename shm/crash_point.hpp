@@ -53,6 +53,7 @@ enum class bug : std::uint16_t {
     generation_kept,            ///< A freed row keeps its generation.
     cursor_apart,               ///< A projection's cursor moves in a transaction of its own.
     ring_unchecked,             ///< What was copied out of the ring is not checked afterwards.
+    extent_unsettled,           ///< An extent is remembered though it may yet be taken back.
     page_not_marked,            ///< A store leaves its page's dirty bit as it is.
     tag_before_copy,            ///< A capture word is stored before the shadow page is whole.
     tag_after_store,            ///< A page is shadowed after the first store to it.

@@ -7,7 +7,8 @@
 // Death       Directory pages change only inside transactions (table.cpp).
 // Threads     Any; the directory may be read beside a writer, an entry is one word. One directory
 //             object, one thread.
-// Invariants  E1 an extent never moves and never goes: what a thread has learnt stays true.
+// Invariants  E1 an extent that was committed never moves and never goes: what a thread has learnt
+//             stays true, for it learns nothing while the table's descriptor is owned.
 // Format      docs/formats/region.md#tables
 #pragma once
 

@@ -87,7 +87,8 @@ struct durable_mark {
     std::uint32_t refusing;    ///< errc that nothing becomes durable for at the moment, or 0.
     std::uint32_t room;        ///< room_state of the disk, 0 while nobody has looked.
     std::uint64_t free_bytes;  ///< Of the disk, when that was looked at.
-    std::array<std::uint64_t, 3> reserved;
+    std::uint64_t rotten;      ///< Damaged places of the files that scrubbing knows of.
+    std::array<std::uint64_t, 2> reserved;
 };
 static_assert(mapped<durable_mark> && sizeof(durable_mark) == cache_line);
 

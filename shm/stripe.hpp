@@ -34,6 +34,12 @@ constexpr std::uint32_t stripe_of(std::uint32_t table, std::uint64_t row) noexce
 }
 static_assert(stripe_count == 1U << 16);
 
+/// Table 0 has no rows: its stripes belong to the tables' descriptors and directory pages, the
+/// first of them to the page counter.
+constexpr std::uint32_t descriptor_stripe(std::uint32_t table) noexcept {
+    return stripe_of(0, table);
+}
+
 /// Takes a free stripe; a full fence. False when it has an owner.
 inline bool take_stripe(region& where, std::uint32_t stripe, std::uint32_t owner) noexcept {
     std::uint64_t seen = peek(where.stripe(stripe));

@@ -10,9 +10,6 @@ namespace {
 constexpr std::string_view longest_suffix = ".overflow";
 constexpr std::chrono::seconds schema_wait{5};
 
-/// Table 0 has no rows: its stripes belong to descriptors, stripe (0, 0) to the page counter.
-std::uint32_t descriptor_stripe(std::uint32_t table) noexcept { return stripe_of(0, table); }
-
 result<std::uint32_t> take_pages(transaction& tx, std::uint32_t count) noexcept {
     auto& where = tx.where();
     const auto at = where.offset_of(&where.header().page_next.value);

@@ -32,7 +32,7 @@ condition well() {
 
 component part(const condition& now, std::string_view name) {
     const auto all = components_of(now);
-    BOOST_TEST_REQUIRE(all.size() == 4U);
+    BOOST_TEST_REQUIRE(all.size() == 5U);
     return *std::ranges::find(all, name, &component::name);
 }
 
@@ -40,13 +40,23 @@ bool says(const component& part, std::string_view words) {
     return part.alarm.find(words) != std::string::npos;
 }
 
-BOOST_AUTO_TEST_CASE(a_world_that_is_well_has_four_parts_in_full_health) {
+BOOST_AUTO_TEST_CASE(a_world_that_is_well_has_five_parts_in_full_health) {
     for (const auto& each : components_of(well())) {
         BOOST_TEST(each.health == 100, each.name);
         BOOST_TEST(each.alarm == "", each.name);
         BOOST_TEST(!each.state.empty(), each.name);
         BOOST_TEST(!each.note.empty(), each.name);
     }
+}
+
+BOOST_AUTO_TEST_CASE(rot_is_an_alarm_until_the_files_are_whole) {
+    auto now = well();
+    now.rotten = 2;
+    const auto seen = part(now, "files");
+    BOOST_TEST(seen.state == "damaged");
+    BOOST_TEST(seen.health == 30);
+    BOOST_TEST(says(seen, "2 places"), seen.alarm);
+    BOOST_TEST(says(seen, "verify --deep"), seen.alarm);
 }
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_that_is_due_ages_and_alarms_at_twice_its_interval) {

@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(the_region_is_as_documented) {
           {sizeof(durable),
            {FIELD(durable, lsn), FIELD(durable, sleepers), FIELD(durable, failed),
             FIELD(durable, failed_errno), FIELD(durable, refusing), FIELD(durable, room),
-            FIELD(durable, free_bytes), FIELD(durable, reserved)}});
+            FIELD(durable, free_bytes), FIELD(durable, rotten), FIELD(durable, reserved)}});
     using keeper = keeper_mark;
     check(tables, "keeper_mark",
           {sizeof(keeper),

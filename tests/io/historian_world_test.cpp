@@ -80,8 +80,8 @@ BOOST_AUTO_TEST_CASE(a_keeper_leaves_its_checkpoints_its_check_and_the_state_of_
     BOOST_TEST(validations[1].kind == "checkpoint");
     auto parts = book.components();
     std::ranges::sort(parts, {}, &io::component_fact::name);
-    BOOST_TEST_REQUIRE(parts.size() == 4U);
-    const std::vector<std::string> names{"checkpoint", "journal", "keeper", "region"};
+    BOOST_TEST_REQUIRE(parts.size() == 5U);
+    const std::vector<std::string> names{"checkpoint", "files", "journal", "keeper", "region"};
     for (std::size_t i = 0; i < parts.size(); ++i) {
         BOOST_TEST(parts[i].name == names[i]);
         BOOST_TEST(parts[i].state == "stopped", parts[i].name);
@@ -218,7 +218,7 @@ BOOST_AUTO_TEST_CASE(a_standby_tells_nothing) {
     BOOST_TEST_REQUIRE(eventually([&] { return in.status().keeper_pid == pid; }));
     BOOST_TEST_REQUIRE(eventually([&] {
         auto book = io::catalog::look(directory());
-        return book && book->components().size() == 4;
+        return book && book->components().size() == 5;
     }));
     int turns = 0;
     in.keep([&] { return ++turns > 3; });

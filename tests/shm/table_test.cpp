@@ -155,6 +155,27 @@ BOOST_AUTO_TEST_CASE(a_refused_taking_loses_no_row) {
     BOOST_TEST(bank.faults() == "");
 }
 
+BOOST_AUTO_TEST_CASE(an_extent_that_may_yet_be_taken_back_is_not_remembered) {
+    open_bank bank;
+    const std::uint32_t table = bank.in.wide;
+    BOOST_REQUIRE(take(bank.self, table).has_value());
+    const auto& d = bank.where.descriptor(table);
+    auto* leaf = bank.where.at<std::uint32_t>(
+        bank.where.page_at(*bank.where.at<std::uint32_t>(bank.where.page_at(d.root_page))));
+    const std::uint64_t row = std::uint64_t{extent_pages} * d.rows_per_page;
+    directory reader(bank.where);
+    BOOST_TEST(reader.locate(table, row) == 0U);
+
+    // Somebody adds the second extent, is looked at meanwhile, and takes it back.
+    const std::uint32_t other = 77;
+    BOOST_REQUIRE(take_stripe(bank.where, descriptor_stripe(table), other));
+    leaf[1] = leaf[0];
+    BOOST_TEST(reader.locate(table, row) == locate(bank.where, table, 0));
+    leaf[1] = 0;
+    release_stripe(bank.where, descriptor_stripe(table), other);
+    BOOST_TEST(reader.locate(table, row) == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_table_of_a_name_is_made_once) {
     open_bank bank;
     const auto make = [&](const schema& wanted) {

@@ -177,9 +177,14 @@ def deep_verification_notices_what_lies_in_the_files():
         claim(deep.code == 3 and files_of(world)[0].name in deep.out, "the file is named", deep)
 
 
+def health(world):
+    return json.loads(rig.run("status", world, "--json").out)["health"]
+
+
 def rot_is_found_while_the_world_runs():
     with rig.Place() as place:
         world, _ = three_points(place)
+        whole = files_of(world)[0].read_bytes()
         spoil(files_of(world)[0])
         keeper = kept(world, "--set", "checkpoint.scrub=64MiB")
         for line in keeper.stderr:
@@ -187,7 +192,11 @@ def rot_is_found_while_the_world_runs():
             if told["message"] == "damaged on disk":
                 break
         claim(files_of(world)[0].name in told["why"], "the file is named", told)
+        rig.wait_until("it is an alarm", lambda: health(world)["percent"] == 30)
+        claim("verify --deep" in health(world)["alarms"][0], "with a remedy", health(world))
         time.sleep(0.5)  # Further rounds.
+        files_of(world)[0].write_bytes(whole)
+        rig.wait_until("the alarm ends", lambda: health(world)["percent"] == 100)
         claim(stop(keeper) == 0, "and it goes on until it is stopped")
         more = [each for each in keeper.log if each["message"] == "damaged on disk"]
         claim(not more, "it is told once", more)

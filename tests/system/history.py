@@ -69,7 +69,8 @@ def what_happened_to_a_world_is_told():
         claim(kinds.count("verify") == 2 and kinds.count("checkpoint") == len(lsns) and
               all(each["score"] == 100 for each in seen["validations"]), "validations", seen)
         claim({each["name"]: each["state"] for each in seen["components"]} ==
-              dict.fromkeys(("checkpoint", "journal", "keeper", "region"), "stopped"),
+              dict.fromkeys(("checkpoint", "journal", "keeper", "region"), "stopped") |
+              {"files": "sound"},
               "the state of its parts", seen)
 
         plain = rig.run("history", world)
@@ -148,7 +149,7 @@ def status_says_how_healthy_the_world_is():
         seen = status(world)["health"]
         claim(seen["percent"] == 100 and seen["alarms"] == [] and
               [each["name"] for each in seen["components"]] ==
-              ["journal", "checkpoint", "region", "keeper"], "in JSON too", seen)
+              ["journal", "checkpoint", "files", "region", "keeper"], "in JSON too", seen)
         keeper.send_signal(signal.SIGSTOP)
         rig.wait_until("a stopped keeper is noticed", lambda: status(world)["health"]["alarms"])
         plain = rig.run("status", world)
