@@ -69,8 +69,7 @@ def what_happened_to_a_world_is_told():
         claim(kinds.count("verify") == 2 and kinds.count("checkpoint") == len(lsns) and
               all(each["score"] == 100 for each in seen["validations"]), "validations", seen)
         claim({each["name"]: each["state"] for each in seen["components"]} ==
-              dict.fromkeys(("checkpoint", "journal", "keeper", "region"), "stopped") |
-              {"files": "sound"},
+              dict.fromkeys(("checkpoint", "files", "journal", "keeper", "region"), "stopped"),
               "the state of its parts", seen)
 
         plain = rig.run("history", world)
