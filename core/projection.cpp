@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint64_t rows_a_step = 4096;
 constexpr std::size_t freed_a_step = 128;
+constexpr int turns_for_a_cursor = 1000;
 
 shm::schema cursor_schema() {
     return shm::schema_of<cursor_row>("cursors", {.flags = shm::transient});
@@ -215,16 +216,37 @@ result<projection_step> projection::empty(shm::session& by, const cursor_row& kn
     return done.error();
 }
 
-std::uint64_t slowest_cursor(shm::region& where) {
-    const auto table = shm::find_table(where, cursor_schema());
-    if (!table) return ~0ULL;
+namespace {
+
+/// As committed: what a transaction has stored may yet be taken back.
+result<cursor_row> committed_cursor(shm::region& where, std::uint64_t at, std::uint32_t stripe) {
+    cursor_row row;
+    result<> copied = errc::conflict;
+    for (int turn = 0; !copied && turn < turns_for_a_cursor; ++turn) {
+        shm::reads once(where, 0);
+        copied = once.copy(at, sizeof row, stripe, &row);
+        if (!copied) where.waits().pause();
+    }
+    if (!copied) return copied.error();
+    return row;
+}
+
+}  // namespace
+
+std::uint64_t slowest_cursor(shm::region& where, std::uint32_t& table) {
+    if (table == 0) {
+        const auto found = shm::find_table(where, cursor_schema());
+        if (!found) return found.error() == errc::unknown_table ? ~0ULL : 0;
+        table = *found;
+    }
     std::uint64_t least = ~0ULL;
-    const std::uint64_t rows = shm::load(where.descriptor(*table).row_high);
+    const std::uint64_t rows = shm::load(where.descriptor(table).row_high);
     for (std::uint64_t row = 0; row < rows; ++row) {
-        const std::uint64_t at = shm::locate(where, *table, row);
+        const std::uint64_t at = shm::locate(where, table, row);
         if (at == 0) continue;
-        const auto& cursor = *where.at<cursor_row>(at);
-        if (shm::load(cursor.header.live) == 1) least = std::min(least, shm::load(cursor.lsn));
+        const auto cursor = committed_cursor(where, at, shm::stripe_of(table, row));
+        if (!cursor) return 0;
+        if (cursor->header.live == 1) least = std::min(least, cursor->lsn);
     }
     return least;
 }

@@ -95,8 +95,9 @@ class projection {
 };
 
 /// The lowest LSN that a cursor stands at, ~0 where there is none: what is behind it has been read
-/// by all. A cursor that is written at the moment counts as it was or as it is.
-std::uint64_t slowest_cursor(shm::region& where);
+/// by all. 0 while that cannot be known, because somebody writes a cursor. `table` is where cursors
+/// are, 0 until it was found: who asks again keeps it, and waits for no writer of schemas.
+std::uint64_t slowest_cursor(shm::region& where, std::uint32_t& table);
 
 /// The cursors' table number; made if it is not there. Errors: schema_mismatch, as create_table.
 result<std::uint32_t> open_cursors(shm::session& by);

@@ -159,7 +159,8 @@ struct world::parts {
 
     /// What the slowest projection has read: the journal behind it stays.
     std::function<std::uint64_t()> oldest_cursor() {
-        return [this] { return slowest_cursor(*region); };
+        return
+            [this, table = std::uint32_t{0}]() mutable { return slowest_cursor(*region, table); };
     }
 };
 

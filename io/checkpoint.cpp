@@ -151,7 +151,9 @@ result<> checkpoint_taker::verify(const work& at, const checkpoint_entry& entry)
 result<> checkpoint_taker::run(work& at) {
     const auto& order = at.order;
     const bool is_whole = !order.parent;
-    scan_.make_room(is_whole ? shm::pages_with_rows(*where_) : shm::dirty_pages(*where_) + 64);
+    const std::uint64_t wanted =
+        is_whole ? shm::pages_with_rows(*where_) : shm::dirty_pages(*where_) + page_scan::run_pages;
+    scan_.make_room(wanted, order.copy_bytes_max);
     at.at = PERDURE_TRY(capture_.begin({.whole = is_whole, .sliced = order.sliced}));
     at.begun_ns = where_->waits().now_ns();
     at.report.gate_ns = at.at.gate_ns;

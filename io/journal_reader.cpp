@@ -47,12 +47,20 @@ result<> journal_reader::look_for_unpromised(std::optional<finding>& found) {
         if (retired) continue;
         stored_block block;
         const auto empty = PERDURE_TRY(read_block(stream, header, block_alignment, block));
-        if (!empty.empty()) continue;
+        if (!empty.empty() || is_promised_by_now(header.segment)) continue;
         found = finding{errc::damaged, manifest_path(promised_->directory()), 0,
                         "it does not name the segment " + path + ", which holds blocks"};
         return errc::damaged;
     }
     return {};
+}
+
+/// Beside a keeper: what it has opened since our MANIFEST was read.
+bool journal_reader::is_promised_by_now(const uuid& segment) const {
+    std::optional<finding> ignored;
+    const auto now = manifest::open(*files_, promised_->directory(), open_mode::read, ignored);
+    return now &&
+           std::ranges::find(now->segments(), segment, &segment_entry::id) != now->segments().end();
 }
 
 errc journal_reader::refuse(std::optional<finding>& found, errc reason, std::uint64_t offset,

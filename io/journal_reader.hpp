@@ -66,6 +66,7 @@ class journal_reader {
         : files_(&files), promised_(&promised), from_lsn_(from_lsn) {}
 
     [[nodiscard]] result<> look_for_unpromised(std::optional<finding>& found);
+    [[nodiscard]] bool is_promised_by_now(const uuid& segment) const;
     [[nodiscard]] result<> enter_segment(std::optional<finding>& found);
     [[nodiscard]] result<bool> step(std::optional<finding>& found);
     [[nodiscard]] result<std::string_view> read_here(std::optional<finding>& found);

@@ -9,14 +9,15 @@ constexpr std::chrono::seconds slice_wait{5};
 
 }  // namespace
 
-void page_scan::make_room(std::uint64_t pages) {
-    const std::uint64_t runs = pages / run_pages + 1;
+void page_scan::make_room(std::uint64_t pages, std::uint64_t bytes_max) {
+    const std::uint64_t most = bytes_max / (run_pages * shm::page_bytes);
+    const std::uint64_t runs = std::min(pages / run_pages, most) + 1;
     while (spare_.size() < runs) spare_.emplace_back(run_pages * shm::page_bytes);
 }
 
 page_run page_scan::fresh_run(std::uint32_t table) {
     page_run made{table, at_.lsn, {}, {}};
-    if (spare_.empty()) make_room(1);
+    if (spare_.empty()) spare_.emplace_back();
     made.bytes = std::move(spare_.back());
     spare_.pop_back();
     made.bytes.resize(run_pages * shm::page_bytes);

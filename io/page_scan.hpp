@@ -30,8 +30,13 @@ class page_scan {
 
     page_scan(shm::region& where, shm::capture& by) : where_(&where), by_(&by) {}
 
-    /// Memory for that many pages, so that the copying meets no page fault.
-    void make_room(std::uint64_t pages);
+    /// Memory for that many pages, so that the copying meets no page fault; never for more than
+    /// next() takes with this `bytes_max`.
+    void make_room(std::uint64_t pages, std::uint64_t bytes_max);
+    /// Bytes of it that lie ready.
+    [[nodiscard]] std::uint64_t room() const noexcept {
+        return spare_.size() * run_pages * shm::page_bytes;
+    }
     /// Memory that is not needed any more.
     void give_back(page_run&& run) { spare_.push_back(std::move(run.bytes)); }
 

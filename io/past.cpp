@@ -82,13 +82,20 @@ std::uint64_t past::lsn_of(const past_point& point) {
         }
         case past_point::kind::time: {
             // The longest beginning without a later record: a clock that was set back shortens it.
+            bool is_kept = false;
             const auto lsn = last_before(
                 [&](const shm::record_view& record) {
-                    return record.transaction().wall_ns > point.number;
+                    const bool is_later = record.transaction().wall_ns > point.number;
+                    is_kept = is_kept || !is_later;
+                    return is_later;
                 },
                 false);
-            if (lsn == 0) {
-                refuse(errc::not_found, "its first record is later than that", "name a later time");
+            // Else it is a checkpoint's own moment, and that may have been later.
+            for (const auto& each : promised_->checkpoints()) {
+                is_kept = is_kept || (each.last_lsn == lsn && each.cut_ns <= point.number);
+            }
+            if (lsn == 0 || !is_kept) {
+                refuse(errc::not_found, "its history begins later than that", "name a later time");
             }
             return lsn;
         }

@@ -34,7 +34,10 @@ removals what_to_shed(const checkpoint_policy& policy, const manifest& promised,
     if (policy.strategy == keep_strategy::event_sourced) return out;
     const bool is_short = policy.strategy == keep_strategy::snapshot_only;
     const auto& from = all[is_short ? fulls[fulls.size() - generations_min] : oldest];
-    const std::uint64_t needed = std::min(from.lsn, cursor_lsn);
+    std::uint64_t needed = std::min(from.lsn, cursor_lsn);
+    for (std::size_t i = oldest; i < all.size(); ++i) {
+        if (all[i].last_lsn > all[i].lsn) needed = std::min(needed, all[i].lsn);  // Slices.
+    }
     for (const auto& segment : promised.segments()) {
         if (!segment.sealed || segment.last_lsn > needed) break;
         out.segments.push_back(segment);

@@ -12,15 +12,11 @@ bool scrubber::begin_round(std::optional<finding>& found) {
     return true;
 }
 
-/// What was retired while we read is nobody's loss, and what was opened is promised by now.
-bool scrubber::is_promised_still(const finding& found) const {
+/// What was retired while we read is nobody's loss.
+bool scrubber::is_promised_still() const {
     std::optional<finding> ignored;
     const auto now = manifest::open(*files_, directory_, open_mode::read, ignored);
     if (!now) return true;
-    const bool is_of_manifest = found.file == manifest_path(directory_);
-    if (is_of_manifest && now->segments().back().id != promised_->segments().back().id) {
-        return false;
-    }
     if (checkpoint_ <= promised_->checkpoints().size() && segment_ == 0) {
         return checkpoint_ == 0 ||
                now->checkpoint(promised_->checkpoints()[checkpoint_ - 1].id) != nullptr;
@@ -35,11 +31,18 @@ bool scrubber::is_new(const finding& found) {
     return known_.insert(where).second;
 }
 
+/// Rot is on the disk: what the kernel has kept of the file since it was written tells nothing.
+void scrubber::forget_cached(const std::string& path) {
+    auto kept = files_->open(path, open_mode::read);
+    if (kept) kept->drop_cache();
+}
+
 /// Opens the next checkpoint, or else the next sealed segment. False: the round has ended.
 bool scrubber::next_file(std::optional<finding>& found) {
     const auto& checkpoints = promised_->checkpoints();
     if (checkpoint_ < checkpoints.size()) {
         const auto& entry = checkpoints[checkpoint_++];
+        forget_cached(checkpoint_path(directory_, entry.lsn));
         auto opened =
             checkpoint_reader::open(*files_, checkpoint_path(directory_, entry.lsn), found);
         if (opened && opened->compare(*promised_, entry, found)) {
@@ -50,7 +53,10 @@ bool scrubber::next_file(std::optional<finding>& found) {
     }
     const auto& segments = promised_->segments();
     if (segment_ == segments.size() || !segments[segment_].sealed) return false;
-    auto opened = journal_reader::open(*files_, *promised_, segments[segment_++].first_lsn, found);
+    const std::uint64_t first_lsn = segments[segment_++].first_lsn;
+    forget_cached(segment_path(directory_, first_lsn));
+    forget_cached(packed_path(directory_, first_lsn));
+    auto opened = journal_reader::open(*files_, *promised_, first_lsn, found);
     if (opened) following_.emplace(std::move(*opened));
     return true;
 }
@@ -89,7 +95,7 @@ std::optional<finding> scrubber::read_on(std::uint64_t bytes) {
             return {};
         }
     }
-    if (!found || (promised_ && !is_promised_still(*found)) || !is_new(*found)) return {};
+    if (!found || (promised_ && !is_promised_still()) || !is_new(*found)) return {};
     return found;
 }
 

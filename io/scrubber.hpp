@@ -4,8 +4,8 @@
 // another copy of what it has eaten.
 //
 // Promise     In a round every byte of every promised checkpoint and of every sealed segment is
-//             read and checked once; what is damaged is answered with file and byte, and not again
-//             before a round has found it whole.
+//             read from the disk and checked once; what is damaged is answered with file and byte,
+//             and not again before a round has found it whole.
 // Death       Only reads.
 // Threads     One object, one thread.
 #pragma once
@@ -34,7 +34,8 @@ class scrubber {
     bool next_file(std::optional<finding>& found);
     std::uint64_t read_section(std::optional<finding>& found);
     std::uint64_t read_block(std::optional<finding>& found);
-    [[nodiscard]] bool is_promised_still(const finding& found) const;
+    void forget_cached(const std::string& path);
+    [[nodiscard]] bool is_promised_still() const;
     bool is_new(const finding& found);
 
     file_system* files_;

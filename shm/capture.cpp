@@ -160,6 +160,10 @@ result<std::uint64_t> capture::copy_slice(std::span<const std::uint64_t> pages,
                                           std::span<std::byte> into, deadline until) noexcept {
     PERDURE_ASSERT(pages.size() <= slice_pages && into.size() == pages.size() * page_bytes);
     PERDURE_TRY(close_gate(*self_, until));
+    if (has_fenced()) {  // Half of its transaction may be in these pages, and no record tells.
+        open_gate(*self_);
+        return errc::garbled;
+    }
     const std::uint64_t lsn = next_lsn(*where_) - 1;
     for (std::size_t i = 0; i < pages.size(); ++i) {
         std::memcpy(into.data() + i * page_bytes, where_->at<std::byte>(where_->page_at(pages[i])),

@@ -167,10 +167,10 @@ void loader::mark_dirty(std::uint64_t at) noexcept {
 result<> loader::adopt_schema(std::uint64_t table) noexcept {
     const auto& row = *where_->at<schema_row>(locate(*where_, schemas_table, table));
     if (row.header.live != 1) return {};
-    const bool sound = row.row_bytes >= 24 && row.row_bytes <= page_bytes &&
-                       row.row_bytes % 8 == 0 && row.index < table_count &&
-                       row.overflow < table_count &&
-                       (row.key_at == 0 || row.key_at + 16 <= row.row_bytes);
+    const bool sound =
+        row.row_bytes >= 24 && row.row_bytes <= page_bytes && row.row_bytes % 8 == 0 &&
+        row.index < table_count && row.overflow < table_count && row.heap < table_count &&
+        (row.key_at == 0 || (row.key_at <= row.row_bytes && row.row_bytes - row.key_at >= 16));
     if (!sound) return errc::damaged;
     auto& d = where_->descriptor(static_cast<std::uint32_t>(table));
     if (d.rows_per_page != 0) return {};
@@ -185,6 +185,7 @@ result<> loader::apply_change(const std::byte*& at, const std::byte* end,
     change_header change;
     if (!take(at, end, change)) return errc::damaged;
     if (change.table == 0 || change.table >= table_count || change.mask == 0 ||
+        (change.table == schemas_table && change.row >= table_count) ||
         (change.first_word == 0 && (change.mask & 1) != 0)) {
         return errc::damaged;
     }
@@ -294,7 +295,7 @@ result<> loader::link_free_rows(std::uint32_t table, const spreading& on) {
 result<> loader::build_trees(std::uint32_t table) {
     const auto shape = shape_of(*where_->at<schema_row>(locate(*where_, schemas_table, table)));
     for (const auto& index : shape.indexes) {
-        if (index.nodes == 0 || index.words > key_words_max) return errc::damaged;
+        if (index.words > key_words_max) return errc::damaged;
         std::vector<index_key> keys;
         each_row(*where_, table, 0, high_[table], [&](std::uint64_t row, std::uint64_t at) {
             if (where_->at<row_header>(at)->live != 1) return;
@@ -320,8 +321,34 @@ void loader::look_for_tables() {
     }
 }
 
+/// What a schema names beside itself are tables of its own, of the kind they must be.
+result<> loader::check_links() const {
+    std::vector<bool> taken(table_count, false);
+    const auto take = [&](std::uint32_t table, std::uint32_t row_bytes) {
+        if (table <= schemas_table || table >= table_count || taken[table]) return false;
+        taken[table] = true;
+        const auto& d = where_->descriptor(table);
+        return d.rows_per_page != 0 && (d.flags & derived) != 0 && d.row_bytes == row_bytes;
+    };
+    for (const auto& each : tables_) {
+        const auto& d = where_->descriptor(each.number);
+        const auto& row = *where_->at<schema_row>(locate(*where_, schemas_table, each.number));
+        const auto shape = from_row(row);
+        if (!shape || shape->row_bytes != d.row_bytes) return errc::damaged;
+        const bool is_found_by_key =
+            d.index == 0 || (d.key_at != 0 && take(d.index, sizeof(bucket)) &&
+                             take(where_->descriptor(d.index).overflow, sizeof(bucket)));
+        if (!is_found_by_key) return errc::damaged;
+        for (const auto& index : shape_of(row).indexes) {
+            if (!take(index.nodes, sizeof(tree_node))) return errc::damaged;
+        }
+    }
+    return {};
+}
+
 result<> loader::finish(const spreading& on) {
     look_for_tables();
+    PERDURE_TRY(check_links());
     const row_placer place = [this](std::uint32_t table, std::uint64_t from, std::uint64_t to) {
         return ensure_rows(table, from, to);
     };

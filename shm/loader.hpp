@@ -86,6 +86,7 @@ class loader {
     result<> link_free_rows(std::uint32_t table, const spreading& on);
     result<> build_trees(std::uint32_t table);
     void look_for_tables();
+    [[nodiscard]] result<> check_links() const;
 
     [[nodiscard]] bool is_shown(std::uint32_t table, std::uint64_t row,
                                 std::uint64_t lsn) const noexcept;

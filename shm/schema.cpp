@@ -49,7 +49,7 @@ result<> schema::validate() const noexcept {
     }
     const bool row_fits = row_bytes % 8 == 0 && row_bytes >= 24 && row_bytes <= page_bytes;
     const bool key_fits = key_at == 0 || (key_at % 8 == 0 && key_at >= sizeof(row_header) &&
-                                          key_at + 16 <= row_bytes);
+                                          key_at <= row_bytes && row_bytes - key_at >= 16);
     if (!row_fits || !key_fits) return errc::bad_schema;  // S1, S3
     if (indexes.size() > indexes_max) return errc::bad_schema;
     for (const auto& each : indexes) {

@@ -188,6 +188,24 @@ BOOST_FIXTURE_TEST_CASE(a_name_has_one_cursor_and_a_long_one_is_refused, counted
     BOOST_TEST(projection::open(by, in.events(), rule).error() == errc::bad_schema);
 }
 
+BOOST_FIXTURE_TEST_CASE(the_slowest_cursor_is_what_was_committed, counted) {
+    auto& where = by.where();
+    std::uint32_t cursors = 0;
+    BOOST_TEST(slowest_cursor(where, cursors) == ~0ULL);
+    pay_some(100);
+    auto fold = projection::open(by, in.events(), count_paid(table)).value();
+    auto from = in.follow(1, durability::applied);
+    catch_up(fold, by, from);
+    const auto lsn = fold.cursor(by)->lsn;
+    BOOST_TEST(slowest_cursor(where, cursors) == lsn);
+    // While somebody writes it, it may yet be taken back: nothing may go.
+    const auto stripe = shm::stripe_of(cursors, 0);
+    BOOST_TEST_REQUIRE(shm::take_stripe(where, stripe, 99));
+    BOOST_TEST(slowest_cursor(where, cursors) == 0U);
+    shm::release_stripe(where, stripe, 99);
+    BOOST_TEST(slowest_cursor(where, cursors) == lsn);
+}
+
 /// Another process that steps the projection, and pays, until it is told to stop.
 int step_elsewhere(const scene& where, std::uint32_t table, const std::atomic<bool>& stop,
                    durability level) {

@@ -5,6 +5,7 @@
 // before serves; nothing that a kept checkpoint needs is removed.
 #include <boost/test/unit_test.hpp>
 #include <perdure/io/digest.hpp>
+#include <perdure/io/page_scan.hpp>
 #include <perdure/io/recovery.hpp>
 #include <perdure/tests/io/kept_bank.hpp>
 #include <perdure/tests/print_errc.hpp>
@@ -226,6 +227,17 @@ BOOST_AUTO_TEST_CASE(whichever_call_fails_nothing_is_lost) {
             }
         }
     }
+}
+
+BOOST_FIXTURE_TEST_CASE(memory_for_copies_has_a_bound_whatever_the_world_takes, checkpointed_bank) {
+    constexpr std::uint64_t run_bytes = io::page_scan::run_pages * shm::page_bytes;
+    auto self = shm::participant::join(bank.where).value();
+    shm::capture by(bank.where, self);
+    io::page_scan scan(bank.where, by);
+    scan.make_room(100, 16 << 20);
+    BOOST_TEST(scan.room() >= 100 * shm::page_bytes);
+    scan.make_room(1 << 20, 1 << 20);
+    BOOST_TEST(scan.room() <= (1 << 20) + run_bytes);
 }
 
 }  // namespace

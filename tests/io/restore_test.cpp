@@ -4,9 +4,12 @@
 // newer program wants them, commits go on and survive a power loss in that layout; the old world
 // is as it was; a refusal leaves nothing behind.
 #include <boost/test/unit_test.hpp>
+#include <perdure/io/digest.hpp>
+#include <perdure/io/past.hpp>
 #include <perdure/io/restore.hpp>
 #include <perdure/shm/described.hpp>
 #include <perdure/tests/core/scene.hpp>
+#include <thread>
 
 namespace perdure::tests {
 
@@ -146,6 +149,27 @@ BOOST_FIXTURE_TEST_CASE(the_old_world_is_as_it_was, heroes_scene) {
     auto by = in.join();
     BOOST_TEST(in.verify(by).image_hash == then.image_hash);
     BOOST_TEST(shm::open_table(by, old_heroes()).has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(the_new_world_knows_of_no_time_before_it, heroes_scene) {
+    const auto before = io::wall_clock_ns();
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});  // Records tell the time coarsely.
+    const auto made = restore(new_heroes());
+    {
+        auto in = world::open(target(), options());
+        auto by = in.join();
+        const auto paid = pay(in, by, 1, 2, 5).value();
+        BOOST_TEST_REQUIRE(in.wait(by, paid, durability::durable).has_value());
+    }
+    io::kernel_calls calls;
+    io::past history(calls, target());
+    const auto at = [&](std::uint64_t ns) {
+        return history.lsn_of({io::past_point::kind::time, ns, {}});
+    };
+    BOOST_CHECK_EXCEPTION(at(before), failure, [](const auto& why) {
+        return why.reason() == errc::not_found && why.thing().find("later") != std::string::npos;
+    });
+    BOOST_TEST(at(io::wall_clock_ns()) > made.lsn);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_refusal_names_table_and_field_and_leaves_nothing, heroes_scene) {

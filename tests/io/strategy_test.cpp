@@ -202,6 +202,19 @@ BOOST_AUTO_TEST_CASE(a_save_that_was_copied_in_slices_keeps_the_journal_it_needs
         }
     }
     BOOST_TEST(sliced >= 3U);
+    // Nor does a full disk take it.
+    const auto promised = one.promised();
+    const auto goes = io::what_to_shed(how.policy, promised, ~0ULL);
+    BOOST_TEST_REQUIRE(!goes.checkpoints.empty());
+    std::size_t asked = 0;
+    for (const auto& each : promised.checkpoints()) {
+        const bool stays = std::ranges::find(goes.checkpoints, each.id,
+                                             &io::checkpoint_entry::id) == goes.checkpoints.end();
+        if (!stays || each.last_lsn == each.lsn) continue;
+        for (const auto& segment : goes.segments) BOOST_TEST(segment.last_lsn <= each.lsn);
+        ++asked;
+    }
+    BOOST_TEST(asked >= 3U);
 }
 
 /// The record that `text` names as a checkpoint, 0: none.

@@ -128,6 +128,18 @@ BOOST_FIXTURE_TEST_CASE(half_a_transaction_of_a_fenced_slot_enters_no_capture, c
     where.slot(3).active = 0;
 }
 
+BOOST_FIXTURE_TEST_CASE(nor_a_slice_of_one_that_was_begun_before, captured_bank) {
+    BOOST_TEST_REQUIRE(by.begin({.whole = true, .sliced = true}).has_value());
+    where.slot(3).active = slot_fenced;
+    std::vector<std::byte> copy(page_bytes);
+    const std::vector<std::uint64_t> pages{1};
+    BOOST_CHECK(by.copy_slice(pages, copy, deadline::in(std::chrono::seconds{5})).error() ==
+                errc::garbled);
+    pay(1, 2);  // The gate is open.
+    where.slot(3).active = 0;
+    BOOST_TEST(by.copy_slice(pages, copy, deadline::in(std::chrono::seconds{5})).has_value());
+}
+
 BOOST_FIXTURE_TEST_CASE(nothing_changed_means_nothing_to_copy, captured_bank) {
     row_image seen;
     const auto at = by.begin({.whole = true}).value();
