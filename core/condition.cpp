@@ -175,10 +175,6 @@ condition look_at(shm::region& where, std::uint64_t every_ns) {
     shm::copy_out(&out.captures, &header.captures, sizeof out.captures);
     out.dirty_bytes = shm::dirty_pages(where) * shm::page_bytes;
     out.wall_ns = where.waits().wall_ns();
-    const auto& mark = out.checkpoint;
-    out.checkpoint_every_ns = mark.lsn == 0                 ? every_ns
-                              : mark.next_ns > mark.wall_ns ? mark.next_ns - mark.wall_ns
-                                                            : 0;
     const auto sitter = shm::load(header.keeper.slot);
     for (std::uint32_t i = 0; i < where.geometry().slot_count; ++i) {
         const auto& slot = where.slot(i);
@@ -192,6 +188,11 @@ condition look_at(shm::region& where, std::uint64_t every_ns) {
         out.keeper_since_ns = shm::load(slot.joined_ns);
     }
     out.participants = static_cast<std::uint32_t>(out.sitting.size());
+    const auto& mark = out.checkpoint;
+    const bool is_untold = mark.lsn == 0 || out.keeper_pid == 0;
+    out.checkpoint_every_ns = mark.next_ns > mark.wall_ns ? mark.next_ns - mark.wall_ns
+                              : is_untold                 ? every_ns
+                                                          : 0;
     return out;
 }
 

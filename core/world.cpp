@@ -10,6 +10,7 @@
 #include <perdure/io/keeper.hpp>
 #include <perdure/io/opening.hpp>
 #include <perdure/io/spread.hpp>
+#include <thread>
 
 namespace perdure {
 namespace {
@@ -330,8 +331,17 @@ verdict world::verify(session& by, const verify_options& how) {
 
 bool world::checkpoint(bool full, shm::deadline until) {
     auto& where = *parts_->region;
-    auto made = parts_->keeper->checkpoint(where, full);
-    if (!made && made.error() == errc::lease_held) made = io::ask_checkpoint(where, full, until);
+    until = until.from(where.waits().now_ns());
+    constexpr std::chrono::milliseconds pause{10};  // Whoever has the lease and keeps nothing.
+    result<bool> made = errc::lease_held;
+    for (;;) {
+        made = parts_->keeper->checkpoint(where, full);
+        if (made || made.error() != errc::lease_held) break;
+        made = io::ask_checkpoint(where, full, until);
+        if (made || made.error() != errc::lease_held) break;
+        if (where.waits().now_ns() >= until.at_ns) break;
+        std::this_thread::sleep_for(pause);
+    }
     if (made) return *made;
     std::string cause = "no checkpoint was taken";
     if (const auto& found = parts_->keeper->found(); found) cause += ": " + found->cause;

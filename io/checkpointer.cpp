@@ -14,6 +14,13 @@ constexpr std::chrono::milliseconds durable_slice{50};
 constexpr std::uint64_t retry_ns_least = 10'000'000'000;
 constexpr unsigned given_up_max = 2;
 
+/// Whoever has signed as the keeper and lives: a dead one's sign stays until somebody sweeps.
+bool is_kept(shm::region& where) noexcept {
+    const std::uint32_t slot = shm::load(where.header().keeper.slot);
+    if (slot == 0 || slot > where.geometry().slot_count) return false;
+    return shm::try_repair(where, slot - 1) == shm::life::alive;
+}
+
 }  // namespace
 
 checkpointer::checkpointer(kernel_calls& calls, file_system& files, std::string directory,
@@ -345,6 +352,7 @@ std::uint64_t request_checkpoint(shm::region& where, bool full) noexcept {
 result<bool> ask_checkpoint(shm::region& where, bool full, shm::deadline until) noexcept {
     constexpr std::chrono::milliseconds slice{50};
     if (!where.writable()) return errc::read_only;
+    if (!is_kept(where)) return errc::lease_held;  // By somebody who does not stay.
     const auto& mark = where.header().checkpoint;
     const std::uint64_t before = shm::load(mark.lsn);
     const std::uint64_t mine = request_checkpoint(where, full);
@@ -353,6 +361,7 @@ result<bool> ask_checkpoint(shm::region& where, bool full, shm::deadline until) 
         const std::uint64_t served = shm::load(mark.served);
         if (served >= mine) break;
         if (where.waits().now_ns() >= until.at_ns) return errc::stalled;
+        if (!is_kept(where)) return errc::lease_held;
         where.waits().wait(shm::low_half(mark.served), static_cast<std::uint32_t>(served), slice);
     }
     if (const auto why = shm::load(mark.refused); why != 0) return static_cast<errc>(why);

@@ -146,7 +146,8 @@ class checkpointer {
 std::uint64_t request_checkpoint(shm::region& where, bool full) noexcept;
 
 /// Asks whoever keeps the world for a checkpoint and waits for it. False: nothing had changed.
-/// Errors: stalled, and what refused the checkpoint.
+/// Errors: lease_held (nobody keeps it, or no more: try its lease again), stalled, and what refused
+/// the checkpoint.
 result<bool> ask_checkpoint(shm::region& where, bool full, shm::deadline until) noexcept;
 
 }  // namespace perdure::io

@@ -115,7 +115,7 @@ bool is_section(std::string_view name) noexcept {
     std::vector<std::string_view> names;
     for (const setting& each : all_settings) names.push_back(each.name);
     const std::string_view near = nearest(name, names);
-    std::string todo = near.empty() ? "`perdure init --help` lists the keys there are"
+    std::string todo = near.empty() ? "the world.toml that `perdure init` writes lists all keys"
                                     : "did you mean " + std::string(near) + "?";
     throw failure(errc::bad_setting, origin + ": no key is called " + std::string(name),
                   std::move(todo));

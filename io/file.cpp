@@ -227,7 +227,12 @@ result<> file::write(std::span<const std::byte> from, std::uint64_t offset) {
         uninterrupted([&] { return system_->calls_.write(descriptor_, from, offset); });
     if (count == static_cast<std::int64_t>(from.size())) return {};
     failed_ = true;
-    return system_->refuse("write", path_, count < 0 ? static_cast<int>(-count) : 0);
+    int why = count < 0 ? static_cast<int>(-count) : 0;
+    if (why == 0) {  // What did not fit, as a rule, before anything at all is refused.
+        const std::int64_t free = system_->calls_.free_bytes(folder_of(path_).c_str());
+        if (free >= 0 && free < static_cast<std::int64_t>(from.size()) - count) why = ENOSPC;
+    }
+    return system_->refuse("write", path_, why);
 }
 
 result<> file::sync() {

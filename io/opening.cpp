@@ -13,6 +13,7 @@
 #include <perdure/io/manifest.hpp>
 #include <perdure/io/opening.hpp>
 #include <perdure/io/recovery.hpp>
+#include <perdure/shm/word.hpp>
 #include <random>
 #include <thread>
 
@@ -28,19 +29,6 @@ constexpr const char* put_back =
 bool exists(const std::string& path) noexcept {
     struct stat facts {};
     return ::stat(path.c_str(), &facts) == 0;
-}
-
-/// Also without a MANIFEST: what a world has written is nobody's to overwrite.
-bool holds_history(const std::string& directory) {
-    const auto holds = [](const std::string& folder, std::string_view ending) {
-        std::error_code ignored;
-        for (const auto& each : std::filesystem::directory_iterator(folder, ignored)) {
-            if (each.path().native().ends_with(ending)) return true;
-        }
-        return false;
-    };
-    return holds(journal_directory(directory), ".pj") ||
-           holds(checkpoint_directory(directory), ".pcp");
 }
 
 [[noreturn]] void refuse(const file_system& files, const std::string& directory, errc reason,
@@ -244,6 +232,7 @@ class opener {
             const auto raised = promised->raise_incarnation();
             if (!raised) refuse(files_, directory_, raised.error(), {});
             dress(*made);
+            note_checkpoint(*made, *promised);
             set_aside(target);
             made->rename(target);
         } catch (...) {
@@ -271,6 +260,15 @@ class opener {
         if (!best) refuse(files_, directory_, best.error(), report_.found);
         set_checkpoints_aside(promised, best->rejected);
         return std::move(best->region);
+    }
+
+    /// Until somebody keeps the world nobody else tells the region what there is to recover from.
+    static void note_checkpoint(shm::region& made, const manifest& promised) {
+        if (promised.checkpoints().empty()) return;
+        const auto& newest = promised.checkpoints().back();
+        auto& mark = made.header().checkpoint;
+        shm::put(mark.lsn, newest.lsn);
+        shm::put(mark.wall_ns, newest.cut_ns);
     }
 
     /// Damaged checkpoints count no more, and are kept under another name for whoever wants to know
@@ -325,6 +323,18 @@ std::string region_name(const std::string& directory, const uuid& world) {
                   static_cast<unsigned long long>(facts.st_dev),
                   static_cast<unsigned long long>(facts.st_ino));
     return text.data();
+}
+
+bool holds_history(const std::string& directory) {
+    const auto holds = [](const std::string& folder, std::string_view ending) {
+        std::error_code ignored;
+        for (const auto& each : std::filesystem::directory_iterator(folder, ignored)) {
+            if (each.path().native().ends_with(ending)) return true;
+        }
+        return false;
+    };
+    return holds(journal_directory(directory), ".pj") ||
+           holds(checkpoint_directory(directory), ".pcp");
 }
 
 void create_world(file_system& files, const std::string& directory) {

@@ -13,7 +13,7 @@
 // Invariants  O1 only the holder of the lease rebuilds.  O2 the region gets its name when it is
 //             whole.
 //             O3 a rebuilt region has a new incarnation, recorded in the MANIFEST before it has a
-//             name.
+//             name.  O4 it says which checkpoint is the newest that the MANIFEST promises.
 #pragma once
 
 #include <chrono>
@@ -71,6 +71,10 @@ struct opening_report {
     double index_ms = 0;
     double milliseconds = 0;
 };
+
+/// Whether there is journal or a checkpoint, also without a MANIFEST: what a world has written is
+/// nobody's to overwrite.
+[[nodiscard]] bool holds_history(const std::string& directory);
 
 /// Makes the directory, journal/ and MANIFEST of an empty world.
 /// Throws failure: exists, disk_full, io_error.

@@ -168,6 +168,21 @@ std::unique_ptr<shm::region> past::at(std::uint64_t lsn, const opening_options& 
            there.empty() ? "name a later point" : "checkpoints are kept of LSN " + there);
 }
 
+namespace {
+
+/// ".25" as nanoseconds; goes on behind it. 0 where nothing of the kind stands.
+std::uint64_t fraction_ns(const char*& at) noexcept {
+    if (*at != '.' || at[1] < '0' || at[1] > '9') return 0;
+    std::uint64_t out = 0;
+    std::uint64_t worth = 100'000'000;
+    for (++at; *at >= '0' && *at <= '9'; ++at, worth /= 10) {
+        out += worth * static_cast<std::uint64_t>(*at - '0');
+    }
+    return out;
+}
+
+}  // namespace
+
 result<std::uint64_t> parse_time(std::string_view text) noexcept {
     constexpr std::uint64_t second = 1'000'000'000;
     std::uint64_t number = 0;
@@ -179,14 +194,16 @@ result<std::uint64_t> parse_time(std::string_view text) noexcept {
     std::array<char, 32> copy{};
     if (text.size() >= copy.size()) return errc::bad_setting;
     std::copy(text.begin(), text.end(), copy.begin());
-    for (const char* form :
-         {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"}) {
+    for (const char* form : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M",
+                             "%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
         parts = {};
         const char* end = ::strptime(copy.data(), form, &parts);
-        if (end == nullptr || (*end != '\0' && std::strcmp(end, "Z") != 0)) continue;
+        if (end == nullptr) continue;
+        const std::uint64_t part = form[std::strlen(form) - 1] == 'S' ? fraction_ns(end) : 0;
+        if (*end != '\0' && std::strcmp(end, "Z") != 0) continue;
         const auto seconds = ::timegm(&parts);
         if (seconds < 0) return errc::bad_setting;
-        return static_cast<std::uint64_t>(seconds) * second;
+        return static_cast<std::uint64_t>(seconds) * second + part;
     }
     return errc::bad_setting;
 }

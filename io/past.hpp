@@ -62,8 +62,8 @@ class past {
     std::optional<manifest> promised_;
 };
 
-/// "2026-11-22 14:03:05", "2026-11-22T14:03:05Z", or seconds since 1970: nanoseconds since 1970, in
-/// UTC. Answers bad_setting.
+/// "2026-11-22", "2026-11-22 14:03:05", "2026-11-22T14:03:05.948Z", or seconds since 1970:
+/// nanoseconds since 1970, in UTC. Answers bad_setting.
 [[nodiscard]] result<std::uint64_t> parse_time(std::string_view text) noexcept;
 
 }  // namespace perdure::io

@@ -19,6 +19,76 @@ namespace fs = std::filesystem;
     throw failure(reason, thing + ": " + cause, todo);
 }
 
+std::string draft_of(const std::string& to) { return to + ".restoring"; }
+
+/// As a shell completes it: with a slash at its end.
+std::string without_slashes(std::string path) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    return path;
+}
+
+/// The directory that becomes the new world: one restore's, and gone if that is refused.
+class draft {
+  public:
+    draft(file_system& files, std::string path)
+        : files_(&files), path_(std::move(path)), mine_(files, path_) {
+        std::error_code ignored;
+        const bool is_somebodys = fs::exists(path_, ignored) && !fs::exists(marker(), ignored) &&
+                                  !fs::is_empty(path_, ignored);
+        if (is_somebodys) {
+            refuse(errc::exists, path_, "it is there already, and no restore has made it",
+                   "move it away, or choose another --to");
+        }
+        const auto made = files.make_directory(path_);
+        const auto taken = made ? mine_.take() : made;
+        if (!taken && taken.error() == errc::lease_held) {
+            refuse(errc::lease_held, path_, "another restore is making it",
+                   "wait for it, or choose another --to");
+        }
+        if (!taken) {
+            refuse(taken.error(), path_, files.last_error(), "look at the directory it lies in");
+        }
+        is_ours_ = true;
+        sweep();
+    }
+    draft(const draft&) = delete;
+    draft& operator=(const draft&) = delete;
+    ~draft() {
+        std::error_code ignored;
+        if (is_ours_) fs::remove_all(path_, ignored);
+    }
+
+    /// Gives it its name. What is left of a restore that died before is known by its marker.
+    result<> become(const std::string& name) {
+        PERDURE_TRY(files_->sync_directory(path_));
+        PERDURE_TRY(files_->rename(path_, name));
+        is_ours_ = false;
+        PERDURE_TRY(files_->unlink(name + "/" + marker_name));
+        return files_->sync_directory(folder_of(name));
+    }
+
+  private:
+    static constexpr auto marker_name = "restoring";
+    [[nodiscard]] std::string marker() const { return path_ + "/" + marker_name; }
+
+    /// What a restore that died has left goes; the lock stays, it is held.
+    void sweep() {
+        std::error_code ignored;
+        for (const auto& each : fs::directory_iterator(path_, ignored)) {
+            if (each.path().filename() != "lock") fs::remove_all(each.path(), ignored);
+        }
+        if (!files_->open(marker(), open_mode::create)) {
+            const auto cause = files_->last_error();
+            refuse(errc::io_error, path_, cause, "look at that file system");
+        }
+    }
+
+    file_system* files_;
+    std::string path_;
+    lease mine_;
+    bool is_ours_ = false;
+};
+
 /// A world that holds nothing but this state.
 checkpoint_entry save_state(kernel_calls& calls, const std::string& directory, shm::region& state,
                             std::uint64_t incarnation) {
@@ -70,9 +140,7 @@ std::unique_ptr<shm::region> unnamed_region(const opening_options& how, const ma
 std::unique_ptr<shm::region> read_by_name(kernel_calls& calls, const restore_order& order,
                                           const past& history, shm::region& state,
                                           restore_report& report) {
-    const std::string directory = order.to + ".restoring.before";
-    std::error_code ignored;
-    fs::remove_all(directory, ignored);
+    const std::string directory = draft_of(order.to) + "/before";
     const auto saved = save_state(calls, directory, state, history.promised().incarnation());
     file_system files(calls);
     std::string why;
@@ -89,6 +157,7 @@ std::unique_ptr<shm::region> read_by_name(kernel_calls& calls, const restore_ord
     };
     auto done = read(false);
     if (!done && done.error() == errc::region_full) done = read(true);
+    std::error_code ignored;
     fs::remove_all(directory, ignored);
     for (const auto& ask : order.how.validators) {
         if (!done) break;
@@ -114,15 +183,27 @@ bool is_attached(const std::string& world) {
     return !is_free;
 }
 
+/// Takes the lease of a world that nobody has open.
+void have_alone(lease& mine, const std::string& world) {
+    const auto taken = mine.take();
+    if (taken && !is_attached(world)) return;
+    refuse(taken ? errc::lease_held : taken.error(), "world " + world, "somebody has it open",
+           "stop all processes that have it open; `perdure status`");
+}
+
 }  // namespace
 
-restore_report restore_world(kernel_calls& calls, const restore_order& order) {
+restore_report restore_world(kernel_calls& calls, const restore_order& asked) {
+    restore_order order = asked;
+    order.to = without_slashes(asked.to);
     std::error_code ignored;
+    if (order.to.empty()) refuse(errc::bad_query, "--to", "it names no directory", "name one");
     if (fs::exists(order.to, ignored)) {
         refuse(errc::exists, order.to, "it is there already", "choose another directory");
     }
-    const std::string draft = order.to + ".restoring";
-    fs::remove_all(draft, ignored);
+    if (const auto folder = folder_of(order.to); !fs::is_directory(folder, ignored)) {
+        refuse(errc::not_found, folder, "there is no such directory", "make it, or choose another");
+    }
     past history(calls, order.from);
     restore_report out;
     if (!order.accepts_loss) out.lsn = history.lsn_of(order.point);
@@ -134,40 +215,48 @@ restore_report restore_world(kernel_calls& calls, const restore_order& order) {
         refuse(errc::not_found, order.from, "nothing was ever committed", "use init");
     }
     file_system files(calls);
-    if (out.lsn == 0) create_world(files, draft);
+    const std::string made_in = draft_of(order.to);
+    draft made(files, made_in);
+    if (out.lsn == 0) create_world(files, made_in);
     if (out.lsn != 0) {
         const auto other = is_evolved(*state, order.tables);
         if (!other) refuse(other.error(), order.from, "its schemas cannot be read", "verify it");
         if (*other) state = read_by_name(calls, order, history, *state, out);
-        out.checkpoint = save_state(calls, draft, *state, history.promised().incarnation());
+        out.checkpoint = save_state(calls, made_in, *state, history.promised().incarnation());
     }
     if (fs::exists(order.from + "/world.toml", ignored)) {
-        fs::copy_file(order.from + "/world.toml", draft + "/world.toml",
+        fs::copy_file(order.from + "/world.toml", made_in + "/world.toml",
                       fs::copy_options::overwrite_existing, ignored);
     }
     PERDURE_CRASH_POINT("restore.made");
-    auto named = files.sync_directory(draft);
-    if (named) named = files.rename(draft, order.to);
-    if (named) named = files.sync_directory(folder_of(order.to));
+    const auto named = made.become(order.to);
     if (!named) refuse(named.error(), order.to, files.last_error(), "look at that file system");
     return out;
 }
 
-void swap_worlds(kernel_calls& calls, const std::string& world, const std::string& restored) {
+void check_swap(kernel_calls& calls, const std::string& world, const std::string& restored) {
+    file_system files(calls);
+    lease mine(files, world);
+    have_alone(mine, world);
+    struct stat here {};
+    struct stat there {};
+    const std::string folder = folder_of(without_slashes(restored));
+    const bool is_known = ::stat(world.c_str(), &here) == 0 && ::stat(folder.c_str(), &there) == 0;
+    if (is_known && here.st_dev != there.st_dev) {
+        refuse(errc::bad_query, "--swap", world + " and " + folder + " are of two file systems",
+               "choose a directory beside the world");
+    }
+}
+
+void swap_worlds(kernel_calls& calls, const std::string& world, const std::string& target) {
+    const std::string restored = without_slashes(target);
     file_system files(calls);
     lease one(files, world);
     lease other(files, restored);
-    for (auto* each : {&one, &other}) {
-        const auto& thing = each == &one ? world : restored;
-        const auto taken = each->take();
-        if (!taken || is_attached(thing)) {
-            refuse(taken ? errc::lease_held : taken.error(), "world " + thing,
-                   "somebody has it open",
-                   "stop all processes that have it open; `perdure status`");
-        }
-    }
+    have_alone(one, world);
+    have_alone(other, restored);
     PERDURE_CRASH_POINT("restore.swap");
-    auto swapped = files.exchange(world, restored);
+    auto swapped = files.exchange(without_slashes(world), restored);
     if (swapped) swapped = files.sync_directory(folder_of(world));
     if (swapped) swapped = files.sync_directory(folder_of(restored));
     if (!swapped)

@@ -7,10 +7,12 @@
 //             place of the other, which is kept under the new one's name; at every instant one of
 //             both is there. Where tables have got other fields, the new world has them, read by
 //             name; its journal begins behind them.
-// Death       A restore that dies leaves a directory that ends with .restoring, for anybody to
-//             remove.
+//             A directory that no restore has made is never touched; one that is refused leaves
+//             nothing.
+// Death       A restore that dies leaves a directory that ends with .restoring and holds a file
+//             `restoring`: the next one to the same name takes it over, anybody may remove it.
 // Power loss  What restore() has answered is durable; swap() when it has answered.
-// Threads     One.
+// Threads     One; several processes may restore, to one name one at a time.
 #pragma once
 
 #include <perdure/io/evolution.hpp>
@@ -20,7 +22,7 @@ namespace perdure::io {
 
 struct restore_order {
     std::string from;
-    std::string to;  ///< Must not exist.
+    std::string to;  ///< Must not exist, its folder must.
     past_point point;
     /// Instead of the point: the newest whole state that can still be had, or an empty world.
     bool accepts_loss = false;
@@ -38,6 +40,9 @@ struct restore_report {
 
 /// Throws failure: exists, as past's members; schema_mismatch, bad_schema; disk_full, io_error.
 restore_report restore_world(kernel_calls& calls, const restore_order& order);
+
+/// Says beforehand what swap_worlds() would refuse. Throws failure: as that, bad_query.
+void check_swap(kernel_calls& calls, const std::string& world, const std::string& restored);
 
 /// Requires: nobody has either of them open; who has is refused. Throws failure: lease_held,
 /// not_found, io_error.

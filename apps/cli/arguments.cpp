@@ -33,7 +33,8 @@ void choose(CLI::App* command, std::function<int()>& chosen, std::function<int()
 void add_past(CLI::App* to, world_choice& where) {
     to->add_option("--at", where.at,
                    "The world as it was at this time, UTC: \"2026-11-22 14:03:05\"");
-    to->add_option("--lsn", where.lsn, "The world as it was behind this record");
+    to->add_option("--lsn", where.lsn, "The world as it was behind this record")
+        ->check(CLI::PositiveNumber);
 }
 
 }  // namespace perdure::apps

@@ -7,18 +7,19 @@
 #include <perdure/apps/cli/command.hpp>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
+#include <perdure/apps/cli/long_work.hpp>
 
 namespace perdure::apps {
 namespace {
 
-/// 0: the checkpoint of that LSN is gone already.
-std::uint64_t version_of(const std::string& directory, std::uint64_t lsn) {
+/// As the MANIFEST promises it; version 0: the checkpoint of that LSN is gone already.
+io::checkpoint_entry entry_of(const std::string& directory, std::uint64_t lsn) {
     io::kernel_calls calls;
     const io::past history(calls, directory);
     for (const auto& each : history.promised().checkpoints()) {
-        if (each.lsn == lsn) return each.version;
+        if (each.lsn == lsn) return each;
     }
-    return 0;
+    return {};
 }
 
 }  // namespace
@@ -28,19 +29,25 @@ int checkpoint(const checkpoint_order& order) {
     auto options = options_from(read_config(order.where));
     options.checkpoint_taken = [&](const io::checkpoint_news& each) { news = each; };
     world saved = world::open(order.where.directory, options);
-    const bool made = saved.checkpoint(order.full);
+    expect_running_keeper(saved);
+    const bool made = [&] {
+        const long_work saving("saving " + saved.directory());
+        return saved.checkpoint(order.full);
+    }();
     const auto now = saved.status().checkpoint;
     const bool here = news.is_valid;  // Else the keeper has taken it, and knows the rest.
     const auto& report = news.report;
-    const auto version = version_of(saved.directory(), now.lsn);
+    const auto promised = entry_of(saved.directory(), now.lsn);
+    const auto version = promised.version;
     if (order.where.json) {
         boost::json::object out{{"world", saved.directory()},
                                 {"made", made},
                                 {"lsn", now.lsn},
                                 {"version", version},
                                 {"milliseconds", static_cast<double>(now.write_ns) / 1e6}};
+        const auto& entry = here ? report.entry : promised;
+        if (here || version != 0) out["kind"] = entry.is_full() ? "full" : "incremental";
         if (here) {
-            out["kind"] = report.entry.is_full() ? "full" : "incremental";
             out["rows"] = report.rows;
             out["row_bytes"] = report.row_bytes;
             out["file_bytes"] = report.entry.file_bytes;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,8 @@ struct world_choice {
     std::string directory;
     std::vector<std::string> assignments;  ///< --set section.key=value
     bool json = false;
-    std::string at{};       ///< --at: a time in the world's history; empty: now.
-    std::uint64_t lsn = 0;  ///< --lsn: the same by record; 0: now.
+    std::optional<std::string> at{};     ///< --at: a time in the world's history; none: now.
+    std::optional<std::uint64_t> lsn{};  ///< --lsn: the same by record.
 };
 
 int init(const world_choice& where);
@@ -48,8 +49,8 @@ int checkpoint(const checkpoint_order& order);
 struct restore_choice {
     world_choice where;  ///< With `at` and `lsn`.
     std::string to;
-    std::string checkpoint;    ///< LSN or identifier.
-    std::string before_error;  ///< Name of an event.
+    std::string checkpoint;                     ///< LSN or identifier.
+    std::optional<std::string> before_error{};  ///< Name of an event; empty: a failed validation.
     bool latest = false;
     bool accepts_loss = false;  ///< With `latest`.
     bool swap = false;
@@ -59,7 +60,7 @@ int restore(const restore_choice& order);
 struct diff_order {
     world_choice where;
     std::string from;
-    std::string to;  ///< Empty: now.
+    std::optional<std::string> to{};  ///< None: now.
     std::uint64_t limit = 50;
 };
 int diff(const diff_order& order);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <perdure/apps/cli/configuration.hpp>
 
+#include <perdure/apps/cli/gauges.hpp>
 #include <perdure/apps/cli/long_work.hpp>
 
 namespace perdure::apps {
@@ -27,18 +28,27 @@ world open_world(const world_choice& where) {
     return world::open(where.directory, options_from(read_config(where)));
 }
 
-bool is_past(const world_choice& where) noexcept { return where.lsn != 0 || !where.at.empty(); }
+void expect_running_keeper(const world& in) {
+    const auto keeper = in.status().keeper_pid;
+    if (keeper == 0 || process_state(keeper) != "stopped") return;
+    const auto number = std::to_string(keeper);
+    throw failure(errc::stalled,
+                  "world " + in.directory() + ": its keeper, process " + number + ", is stopped",
+                  "kill -CONT " + number + ", or kill it");
+}
+
+bool is_past(const world_choice& where) noexcept { return where.lsn || where.at; }
 
 io::past_point point_of(const world_choice& where) {
-    if (where.lsn != 0 && !where.at.empty()) {
+    if (where.lsn && where.at) {
         throw failure(errc::bad_query, "--at and --lsn: two points", "give one of them");
     }
-    if (where.lsn != 0) return {io::past_point::kind::lsn, where.lsn};
-    if (where.at.empty()) return {};
-    const auto time = io::parse_time(where.at);
+    if (where.lsn) return {io::past_point::kind::lsn, *where.lsn};
+    if (!where.at) return {};
+    const auto time = io::parse_time(*where.at);
     if (!time) {
-        throw failure(errc::bad_query, "--at " + where.at + ": no time",
-                      "give \"2026-11-22 14:03:05\", in UTC, or seconds since 1970");
+        throw failure(errc::bad_query, "--at " + *where.at + ": no time",
+                      "give \"2026-11-22 14:03:05.250\", in UTC, or seconds since 1970");
     }
     return {io::past_point::kind::time, *time};
 }

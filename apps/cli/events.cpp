@@ -12,6 +12,7 @@
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/event_text.hpp>
+#include <perdure/apps/cli/journal_begin.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -130,7 +131,23 @@ class printer {
     std::uint64_t printed_ = 0;
 };
 
+/// To the first record that is kept, and says so to people. False: that is not what was wrong.
+bool skip_to_kept(subscription& from, const world& in, bool json, errc reason) {
+    const auto begin = begin_if_gone(in, reason);
+    if (!begin || *begin <= from.next_lsn()) return false;
+    from.seek(*begin);
+    if (!json) tell(fmt::format("from LSN {}: what was before is not kept", grouped(*begin)));
+    return true;
+}
+
 [[noreturn]] void refuse(const subscription& from, const world& in, errc reason) {
+    const auto begin = begin_if_gone(in, reason);
+    if (begin && *begin > from.next_lsn()) {
+        throw failure(errc::history_gone,
+                      fmt::format("world {}: LSN {} is not kept, the first that is: LSN {}",
+                                  in.directory(), from.next_lsn(), *begin),
+                      fmt::format("begin with --from {}", *begin));
+    }
     std::string cause = "LSN " + std::to_string(from.next_lsn());
     if (const auto& found = from.found(); found) {
         cause = found->file + " at byte " + std::to_string(found->offset) + ": " + found->cause;
@@ -149,9 +166,12 @@ int events(const events_order& order) {
     auto from = in.follow(order.from == 0 && order.follow ? last + 1 : order.from, level);
     printer out(order, in);
     const std::uint64_t end = order.follow ? ~0ULL : last;
+    bool may_skip = order.from == 0 && !order.follow;  // Until something has been read.
     while (!is_stopped.load(std::memory_order_relaxed) && from.next_lsn() <= end) {
         const auto batch = from.next();
+        if (!batch && may_skip && skip_to_kept(from, in, order.where.json, batch.error())) continue;
         if (!batch) refuse(from, in, batch.error());
+        may_skip = false;
         if (!out.take(*batch, end)) break;
         if (!batch->is_empty()) continue;
         if (!order.follow) break;

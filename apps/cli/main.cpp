@@ -132,7 +132,11 @@ struct command_line {
         made->add_option("--checkpoint", restored.checkpoint,
                          "Its version (v3), its LSN, or the beginning of its identifier");
         made->add_option("--before-error", restored.before_error,
-                         "Name of an event: the state before its last one");
+                         "The state before the last event of that name; without a name the last "
+                         "one that `perdure verify` found sound before it found a fault")
+            ->type_name("[EVENT]")
+            ->expected(0, 1)
+            ->default_str("");
         made->add_flag("--accept-loss", restored.accepts_loss,
                        "With --latest: where files are damaged, what can still be had of them");
         made->add_flag("--swap", restored.swap,
@@ -145,7 +149,9 @@ struct command_line {
         add_world(differing, compared.where);
         differing->add_option("--from", compared.from, "A time, or an LSN")->required();
         differing->add_option("--to", compared.to, "The same; left out: now");
-        differing->add_option("--limit", compared.limit, "Rows shown of a table; 0: all")
+        differing
+            ->add_option("--limit", compared.limit,
+                         "Rows shown of a table; 0: all, bookkeeping included")
             ->capture_default_str();
         choose(differing, chosen, [this] { return diff(compared); });
     }

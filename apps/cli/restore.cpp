@@ -9,12 +9,16 @@
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/long_work.hpp>
 #include <perdure/io/audit.hpp>
+#include <perdure/io/catalog.hpp>
 #include <perdure/io/restore.hpp>
 
 namespace perdure::apps {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::chrono::seconds save_wait{60};
+constexpr std::size_t validations_max = 10'000;
 
 std::uint16_t event_named(const std::string& name) {
     std::vector<std::string_view> names;
@@ -29,9 +33,27 @@ std::uint16_t event_named(const std::string& name) {
                                : "did you mean " + std::string(near) + "?");
 }
 
+/// LSN of the last state that was validated and sound before the newest one that was not.
+std::uint64_t last_sound(const std::string& directory) {
+    bool has_failed = false;
+    if (auto book = io::catalog::look(directory)) {
+        for (const auto& each : book->validations(validations_max)) {  // Newest first.
+            if (each.kind != "verify" && each.kind != "deep") continue;
+            has_failed = has_failed || each.problems != 0;
+            if (has_failed && each.problems == 0 && each.lsn != 0) return each.lsn;
+        }
+    }
+    throw failure(errc::not_found,
+                  "world " + directory + ": " +
+                      (has_failed ? "no state before the one that failed its validation was found "
+                                    "sound"
+                                  : "its history knows of no failed validation"),
+                  "name an event, or a point: --at, --lsn; `perdure history` shows what it knows");
+}
+
 io::past_point point_from(const restore_choice& order) {
     const int given = (order.latest ? 1 : 0) + (order.checkpoint.empty() ? 0 : 1) +
-                      (order.before_error.empty() ? 0 : 1) + (is_past(order.where) ? 1 : 0);
+                      (order.before_error ? 1 : 0) + (is_past(order.where) ? 1 : 0);
     if (given != 1) {
         throw failure(errc::bad_query, "restore: which point in its history?",
                       "give one of --latest, --checkpoint, --at, --lsn, --before-error");
@@ -43,8 +65,11 @@ io::past_point point_from(const restore_choice& order) {
     if (!order.checkpoint.empty()) {
         return {io::past_point::kind::checkpoint, 0, order.checkpoint};
     }
-    if (!order.before_error.empty()) {
-        return {io::past_point::kind::before_event, event_named(order.before_error)};
+    if (order.before_error && order.before_error->empty()) {
+        return {io::past_point::kind::lsn, last_sound(order.where.directory)};
+    }
+    if (order.before_error) {
+        return {io::past_point::kind::before_event, event_named(*order.before_error)};
     }
     return point_of(order.where);
 }
@@ -55,9 +80,20 @@ std::string save_first(const world_choice& where) {
         auto options = options_from(read_config(where));
         options.may_recover = false;
         world present = world::open(where.directory, options);
-        return present.checkpoint(false) ? "taken" : "not needed";
+        expect_running_keeper(present);
+        const auto until = shm::deadline::in(save_wait);
+        return present.checkpoint(false, until) ? "taken" : "not needed";
     } catch (const failure& why) {
         return "not taken: " + why.thing();
+    }
+}
+
+void swap_in(io::kernel_calls& calls, const restore_choice& order) {
+    try {
+        io::swap_worlds(calls, order.where.directory, order.to);
+    } catch (const failure& why) {
+        throw failure(why.reason(), why.thing() + "; what was restored lies in " + order.to,
+                      why.todo());
     }
 }
 
@@ -76,13 +112,15 @@ int restore(const restore_choice& order) {
     what.how.validators.emplace_back(io::why_unbalanced);
     what.tables.wanted = ledger::schemas();
     for (auto& each : documents::schemas()) what.tables.wanted.push_back(std::move(each));
-    const std::string first = save_first(order.where);
     io::kernel_calls calls;
+    if (order.swap) io::check_swap(calls, order.where.directory, order.to);
+    std::string first;
     const auto made = [&] {
         const long_work restoring("restoring " + order.to);
+        first = save_first(order.where);
         return io::restore_world(calls, what);
     }();
-    if (order.swap) io::swap_worlds(calls, order.where.directory, order.to);
+    if (order.swap) swap_in(calls, order);
     const auto& here = order.swap ? order.where.directory : order.to;
     if (order.where.json) {
         json::array tried;

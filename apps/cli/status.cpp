@@ -10,6 +10,7 @@
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/gauges.hpp>
 #include <perdure/io/digest.hpp>
+#include <perdure/io/past.hpp>
 #include <perdure/io/room.hpp>
 
 namespace perdure::apps {
@@ -122,16 +123,25 @@ std::string distance_to(std::uint64_t then_ns) {
     return is_past ? text + " ago" : "in " + text;
 }
 
+constexpr const char* no_checkpoint =
+    "checkpoint    none yet: a recovery replays the whole journal";
+
+void print_newest(const condition& now) {
+    const auto& mark = now.checkpoint;
+    if (mark.lsn == 0) return print(no_checkpoint);
+    // Only who has seen one taken knows how long it took: not a region that was just recovered.
+    const auto took = mark.write_ns == 0 ? ""
+                                         : fmt::format(", took {:.0f} ms",
+                                                       static_cast<double>(mark.write_ns) / 1e6);
+    print(fmt::format("checkpoint    LSN {}, {}{}; {} commits since, {} of pages",
+                      grouped(mark.lsn), distance_to(mark.wall_ns), took,
+                      grouped(now.last_lsn - std::min(now.last_lsn, mark.lsn)),
+                      rounded_bytes(now.dirty_bytes)));
+}
+
 void print_checkpoint(const condition& now) {
     const auto& mark = now.checkpoint;
-    print(
-        mark.lsn == 0
-            ? "checkpoint    none yet: a recovery replays the whole journal"
-            : fmt::format("checkpoint    LSN {}, {}, took {:.0f} ms; {} commits since, {} of pages",
-                          grouped(mark.lsn), distance_to(mark.wall_ns),
-                          static_cast<double>(mark.write_ns) / 1e6,
-                          grouped(now.last_lsn - std::min(now.last_lsn, mark.lsn)),
-                          rounded_bytes(now.dirty_bytes)));
+    print_newest(now);
     if (mark.next_ns != 0 && now.keeper_pid != 0) {
         print("next          " + distance_to(mark.next_ns) + ", if anything has changed");
     }
@@ -169,6 +179,34 @@ void print_readable(const world& seen, const condition& now) {
     }
 }
 
+json::object sleeping_json(const io::checkpoint_entry* newest) {
+    if (newest == nullptr) return {{"lsn", nullptr}, {"version", nullptr}, {"wall_ns", 0}};
+    return {{"lsn", newest->lsn}, {"version", newest->version}, {"wall_ns", newest->cut_ns}};
+}
+
+/// Without a region the MANIFEST alone says what there is.
+void print_sleeping(const world_choice& where, const std::string& why) {
+    io::kernel_calls calls;
+    const io::past kept(calls, where.directory);
+    const auto& all = kept.promised().checkpoints();
+    const auto* newest = all.empty() ? nullptr : &all.back();
+    if (where.json) {
+        print(json::object{{"world", where.directory},
+                           {"open", false},
+                           {"why", why},
+                           {"health", nullptr},
+                           {"checkpoint", sleeping_json(newest)}});
+        return;
+    }
+    print("world         " + where.directory);
+    print("health        not known of a world that sleeps: perdure doctor " + where.directory);
+    print("region        none: " + why);
+    print(newest == nullptr ? no_checkpoint
+                            : fmt::format("checkpoint    v{}, LSN {}, {}", newest->version,
+                                          grouped(newest->lsn), distance_to(newest->cut_ns)));
+    print("next          perdure serve " + where.directory + ", which recovers it");
+}
+
 }  // namespace
 
 int status(const world_choice& where) {
@@ -185,13 +223,7 @@ int status(const world_choice& where) {
             !std::filesystem::exists(where.directory + "/MANIFEST")) {
             throw;
         }
-        if (where.json) {
-            print(json::object{{"world", where.directory}, {"open", false}, {"why", why.thing()}});
-        } else {
-            print("world         " + where.directory);
-            print("region        none: " + why.thing());
-            print("next          perdure serve " + where.directory + ", which recovers it");
-        }
+        print_sleeping(where, why.thing());
         return exit_done;
     }
 }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <perdure/apps/cli/world_history.hpp>
 
+#include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <set>
 #include <thread>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/event_text.hpp>
-#include <perdure/io/catalog.hpp>
+#include <perdure/io/catalog_facts.hpp>
 #include <perdure/io/digest.hpp>
 #include <perdure/io/past.hpp>
 
@@ -26,16 +29,6 @@ constexpr std::chrono::milliseconds try_pause{50};
 
 /// By identifier: what `restore --checkpoint` takes of those that are kept.
 using version_map = std::map<std::string, std::uint64_t, std::less<>>;
-
-version_map versions_in(const std::string& directory) {
-    io::kernel_calls calls;
-    const io::past kept(calls, directory);
-    version_map out;
-    for (const auto& each : kept.promised().checkpoints()) {
-        out.emplace(io::to_string(each.id), each.version);
-    }
-    return out;
-}
 
 struct recorded {
     version_map versions;
@@ -68,6 +61,25 @@ recorded read_patiently(const std::string& directory, std::size_t limit) {
     throw failure(errc::wrong_format, io::catalog_path(directory) + ": " + why,
                   "start `perdure serve`, which sets a broken one aside and makes a new one; "
                   "nothing depends on it");
+}
+
+/// Adds what the MANIFEST promises and the catalog does not know: nothing depends on a catalog, and
+/// it may be younger than the checkpoints.
+void add_promised(const std::string& directory, std::size_t limit, recorded& to) {
+    io::kernel_calls calls;
+    const io::past kept(calls, directory);
+    const auto& promised = kept.promised().checkpoints();
+    auto& all = to.checkpoints;
+    std::set<std::string, std::less<>> known;
+    for (const auto& each : all) known.insert(each.id);
+    for (auto each = promised.rbegin(); each != promised.rend(); ++each) {
+        auto fact = io::fact_of(*each);
+        to.versions.emplace(fact.id, each->version);
+        if (!known.contains(fact.id)) all.push_back(std::move(fact));
+    }
+    // The catalog's own order: what it knows and did not list falls behind the limit once more.
+    std::ranges::stable_sort(all, std::greater(), &checkpoint_fact::created_ns);
+    if (all.size() > limit) all.resize(limit);
 }
 
 std::string_view word(checkpoint_fact::extent kind) {
@@ -104,7 +116,7 @@ json::object as_json(const checkpoint_fact& each, const version_map& versions) {
         {"parent", each.parent.empty() ? json::value(nullptr) : json::value(shown(each.parent))},
         {"kind", word(each.kind)},
         {"state", word(each.state)},
-        {"trigger", shown(each.trigger)},
+        {"trigger", each.trigger.empty() ? json::value(nullptr) : json::value(shown(each.trigger))},
         {"rows", each.rows},
         {"row_bytes", each.raw_bytes},
         {"file_bytes", each.stored_bytes},
@@ -214,19 +226,25 @@ void print_all(std::string_view what, const auto& facts, const auto&... more) {
     for (const auto& each : facts) print(line_of(each, more...));
 }
 
+[[noreturn]] void refuse_lost(const std::string& directory) {
+    throw failure(
+        errc::missing,
+        "world " + directory + ": " + io::manifest_path(directory) + ": there is no such file",
+        io::holds_history(directory) ? "put it back from a copy that is as new as the files; "
+                                       "docs/operations.md: \"MANIFEST is lost or damaged\""
+                                     : "make it with `perdure init`, or check the path");
+}
+
 }  // namespace
 
 int world_history(const history_order& order) {
     const auto& directory = order.where.directory;
-    if (!fs::exists(io::manifest_path(directory))) {
-        throw failure(errc::missing, "world " + directory + ": there is no MANIFEST",
-                      "make it with `perdure init`, or check the path");
-    }
+    if (!fs::exists(io::manifest_path(directory))) refuse_lost(directory);
     const std::string file = io::catalog_path(directory);
     const bool is_there = fs::symlink_status(file).type() != fs::file_type::not_found;
     const std::size_t limit = order.limit == 0 ? SIZE_MAX : order.limit;
     recorded all = is_there ? read_patiently(directory, limit) : recorded();
-    all.versions = versions_in(directory);
+    add_promised(directory, limit, all);
     if (order.where.json) {
         print(json::object{{"world", directory},
                            {"catalog", is_there ? json::value(file) : json::value(nullptr)},
@@ -238,6 +256,7 @@ int world_history(const history_order& order) {
     }
     if (!is_there) {
         print("no history: there is no " + file + " yet; whoever keeps the world makes it");
+        if (!all.checkpoints.empty()) print_all("checkpoints", all.checkpoints, all.versions);
         return exit_done;
     }
     print_all("checkpoints", all.checkpoints, all.versions);

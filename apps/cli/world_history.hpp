@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // perdure history: what catalog.db says of a world's checkpoints, recoveries, validations and
-// components.
+// components; and which checkpoints the MANIFEST promises besides.
 //
 // Promise     As command.hpp. Only reads; works without a keeper, and while one writes.
 // Threads     Called once, on the main thread.

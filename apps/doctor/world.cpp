@@ -13,7 +13,7 @@
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/gauges.hpp>
-#include <perdure/io/manifest.hpp>
+#include <perdure/io/checkpoint_file.hpp>
 #include <perdure/io/segment_stream.hpp>
 
 namespace perdure::apps {
@@ -27,25 +27,22 @@ check refused(const std::string& name, const failure& why) {
     return {name, health_of(why.reason()), why.thing(), why.todo()};
 }
 
-/// MANIFEST, and that each segment it promises is there.
-check check_journal_files(const std::string& directory) {
-    io::kernel_calls calls;
-    io::file_system files(calls);
-    std::optional<io::finding> found;
-    const auto promised = io::manifest::open(files, directory, io::open_mode::read, found);
-    if (!promised) {
-        const errc reason = promised.error();
-        const bool is_world = std::filesystem::exists(io::journal_directory(directory));
-        return {"MANIFEST",
-                reason == errc::damaged || (reason == errc::missing && is_world) ? health::damaged
-                                                                                 : health::bad,
-                found ? found->file + ": " + found->cause : files.last_error(),
-                reason == errc::missing && !is_world
-                    ? "make a world with `perdure init`, or check the path"
-                    : "put the file back from a copy; nothing was changed"};
-    }
+check refused_manifest(const std::string& directory, errc reason, const std::string& seen) {
+    const bool is_world = std::filesystem::exists(io::journal_directory(directory));
+    return {"MANIFEST",
+            reason == errc::damaged || (reason == errc::missing && is_world) ? health::damaged
+                                                                             : health::bad,
+            seen,
+            reason == errc::missing && !is_world
+                ? "make a world with `perdure init`, or check the path"
+                : "put the file back from a copy; nothing was changed"};
+}
+
+/// Each segment that the MANIFEST promises is there.
+check check_journal_files(const io::manifest& promised) {
+    const auto& directory = promised.directory();
     std::uint64_t bytes = 0;
-    for (const auto& each : promised->segments()) {
+    for (const auto& each : promised.segments()) {
         const auto path = io::segment_path(directory, each.first_lsn);
         const auto packed = io::packed_path(directory, each.first_lsn);
         struct stat facts {};
@@ -61,9 +58,66 @@ check check_journal_files(const std::string& directory) {
         }
     }
     return {"journal", health::ok,
-            fmt::format("{} segments, {}, incarnation {}", promised->segments().size(),
-                        rounded_bytes(bytes), promised->incarnation()),
+            fmt::format("{} segments, {}, incarnation {}", promised.segments().size(),
+                        rounded_bytes(bytes), promised.incarnation()),
             ""};
+}
+
+check refused_checkpoint(const std::string& directory, const std::string& path, errc reason,
+                         const std::optional<io::finding>& found) {
+    const std::string seen =
+        found ? fmt::format("{} at byte {}: {}", found->file, found->offset, found->cause)
+              : path + ": " + std::string(name(reason));
+    if (reason == errc::io_error && ::access(path.c_str(), R_OK) != 0 && errno == EACCES) {
+        return {"checkpoints", health::warn, seen,
+                "run doctor as the world's owner to see its checkpoints"};
+    }
+    if (reason == errc::wrong_format || reason == errc::io_error) {
+        return {"checkpoints", health::bad, seen, std::string(remedy(reason))};
+    }
+    return {"checkpoints", health::damaged, seen,
+            "run `perdure verify " + directory +
+                " --deep`, which reads all; then docs/operations.md: \"A checkpoint is damaged, or "
+                "rot was found\""};
+}
+
+/// Header, index and footer of the newest checkpoint and of those that it was made from: what a
+/// recovery begins with. Their sections are left to `verify --deep`, so that doctor stays quick.
+check check_checkpoints(io::file_system& files, const io::manifest& promised) {
+    const auto& all = promised.checkpoints();
+    if (all.empty()) {
+        return {"checkpoints", health::ok, "none yet: a recovery replays the whole journal", ""};
+    }
+    std::size_t looked = 0;
+    const auto* each = &all.back();
+    while (each != nullptr && looked < all.size()) {
+        std::optional<io::finding> found;
+        const auto path = io::checkpoint_path(promised.directory(), each->lsn);
+        const auto reader = io::checkpoint_reader::open(files, path, found);
+        const auto same =
+            reader ? reader->compare(promised, *each, found) : result<>(reader.error());
+        if (!same) return refused_checkpoint(promised.directory(), path, same.error(), found);
+        each = each->is_full() ? nullptr : promised.checkpoint(each->parent);
+        ++looked;
+    }
+    return {"checkpoints", health::ok,
+            fmt::format("{}, the newest v{} of LSN {}; of the {} that a recovery begins with, "
+                        "header, index and footer are sound",
+                        all.size(), all.back().version, all.back().lsn, looked),
+            ""};
+}
+
+/// MANIFEST; then the journal and the checkpoints that it promises.
+std::vector<check> check_files(const std::string& directory) {
+    io::kernel_calls calls;
+    io::file_system files(calls);
+    std::optional<io::finding> found;
+    const auto promised = io::manifest::open(files, directory, io::open_mode::read, found);
+    if (!promised) {
+        return {refused_manifest(directory, promised.error(),
+                                 found ? found->file + ": " + found->cause : files.last_error())};
+    }
+    return {check_journal_files(*promised), check_checkpoints(files, *promised)};
 }
 
 /// Asks who could not take the lease; takes nothing, so that no keeper is in the way.
@@ -153,8 +207,10 @@ std::vector<check> check_world(const world_choice& where) {
     } catch (const failure& why) {
         out.push_back(refused("configuration", why));
     }
-    out.push_back(check_journal_files(where.directory));
-    if (out.back().found != health::ok) return out;
+    const auto files = check_files(where.directory);
+    for (const auto& each : files) out.push_back(each);
+    // Of a world without a sound MANIFEST and journal the rest says nothing.
+    if (files.front().found != health::ok) return out;
     out.push_back(check_lease(where.directory));
     if (out.front().found != health::ok) return out;
     for (auto& each : check_region(where)) out.push_back(std::move(each));

@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_key_is_refused_with_its_line_and_the_nearest_key
     BOOST_TEST(holds(variable, "journal.segment"), variable);
 
     const std::string far = refused([] { io::config().assign("zzz=1"); });
-    BOOST_TEST(holds(far, "perdure init --help"), far);
+    BOOST_TEST(holds(far, "world.toml"), far);
     BOOST_TEST(holds(refused([] { io::config().assign("region.ring"); }), "KEY=VALUE"));
 }
 

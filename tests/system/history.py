@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Claims: perdure history tells a world's checkpoints, recoveries, validations and the state of its
 parts, with and without a keeper, and while one writes; a missing catalog is said, a broken one is
-mended by the next keeper and stops nobody; perdure status says how healthy the world is, and alarms
-with what to do.
+mended by the next keeper and stops nobody; what the MANIFEST promises is listed, whatever the
+catalog knows; perdure status says how healthy the world is, alarms with what to do, and knows the
+newest checkpoint of a world that nobody keeps or that sleeps; perdure doctor finds it damaged.
 """
 import signal
 import sqlite3
+import struct
 import sys
+import time
 
 import rig
 from rig import claim, drop_region, kept, made, refused, stop, transfers, verdict
@@ -199,12 +202,141 @@ def a_checkpoint_that_fails_is_an_alarm_and_history():
         stop(keeper)
 
 
+def saved(place, *more):
+    """A world that nobody keeps, with a checkpoint; and what was said of that."""
+    world = made(place)
+    paid(place, world, "a")
+    answer = rig.run("checkpoint", world, "--json", *more)
+    claim(answer.code == 0, "a checkpoint is taken", answer)
+    return world, answer.json()
+
+
+def a_checkpoint_that_the_catalog_does_not_know_is_listed():
+    with rig.Place() as place:
+        world, first = saved(place)
+        for file in world.glob("catalog.db*"):
+            file.unlink()
+
+        def is_listed(seen, version, lsn):
+            claim((seen["version"], seen["lsn"], seen["kind"], seen["state"], seen["trigger"]) ==
+                  (version, lsn, "full", "valid", None) and seen["id"] and seen["at"],
+                  "all that the MANIFEST says of it", seen)
+
+        def v1_is_listed(words):
+            seen = history(world)["checkpoints"]
+            claim(len(seen) == 1, "it is listed", seen)
+            is_listed(seen[0], 1, first["lsn"])
+            plain = rig.run("history", world)
+            claim(f"v1, LSN {first['lsn']:,}, full, valid" in plain.out and words in plain.out,
+                  "people read it", plain)
+
+        v1_is_listed("there is no")
+        drop_region(world)
+        verdict(world)  # Its recovery is noted, in a catalog that knows no checkpoint.
+        claim((world / "catalog.db").exists(), "there is a new catalog")
+        v1_is_listed("recoveries, newest first")
+        paid(place, world, "b")
+        second = rig.run("checkpoint", world, "--json", "--full").json()
+        seen = history(world)["checkpoints"]
+        claim([each["version"] for each in seen] == [2, 1] and seen[0]["trigger"], "beside others",
+              seen)
+        is_listed(seen[1], 1, first["lsn"])
+        seen = history(world, "--limit", 1)["checkpoints"]
+        claim([each["lsn"] for each in seen] == [second["lsn"]], "the limit is of all", seen)
+
+
+def the_newest_checkpoint_is_known_where_nobody_keeps_the_world():
+    with rig.Place() as place:
+        world, first = saved(place)
+        drop_region(world)
+        asleep = status(world)
+        newest = asleep["checkpoint"]
+        claim(not asleep["open"] and (newest["lsn"], newest["version"]) == (first["lsn"], 1) and
+              0 < newest["wall_ns"] <= time.time_ns(), "while it sleeps", asleep)
+        plain = rig.run("status", world)
+        claim(f"checkpoint    v1, LSN {first['lsn']:,}, " in plain.out and " ago\n" in plain.out and
+              "perdure doctor" in plain.out, "people read it", plain)
+        claim(not (world / "region").exists(), "and nobody was woken")
+        verdict(world)
+        awake = status(world)
+        claim(awake["open"] and awake["keeper"] is None and
+              (awake["checkpoint"]["lsn"], awake["checkpoint"]["wall_ns"]) ==
+              (newest["lsn"], newest["wall_ns"]), "and when it was recovered", awake)
+        plain = rig.run("status", world)
+        claim(f"checkpoint    LSN {first['lsn']:,}, " in plain.out and ", took" not in plain.out and
+              "replays the whole" not in plain.out, "people read it", plain)
+
+        world = made(place, "young")
+        seen = status(world)["checkpoint"]
+        claim(seen["lsn"] is None and "none yet" in rig.run("status", world).out,
+              "of one that has none too", seen)
+
+
+def a_lost_manifest_is_to_be_put_back():
+    with rig.Place() as place:
+        world, _ = saved(place)
+        (world / "MANIFEST").unlink()
+        answer = rig.run("history", world)
+        refused(answer, 3, "MANIFEST", "from a copy", "docs/operations.md")
+        claim("perdure init" not in answer.err, "init would refuse", answer)
+
+
+def doctor_finds_a_damaged_checkpoint():
+    with rig.Place() as place:
+        world, first = saved(place)
+        drop_region(world)
+
+        def doctor():
+            answer = rig.run("doctor", world, "--json")
+            return answer, {each["check"]: each for each in answer.json()["checks"]}
+
+        _, seen = doctor()
+        claim(seen["checkpoints"]["verdict"] == "ok" and
+              f"v1 of LSN {first['lsn']}" in seen["checkpoints"]["seen"], "a sound one", seen)
+        file = next((world / "checkpoints").glob("*.pcp"))
+        whole = file.read_bytes()
+        index = struct.unpack_from("<Q", whole, len(whole) - 160 + 32)[0]
+        for at, byte in ((40, 0), (index + 10, index), (len(whole) - 90, len(whole) - 160)):
+            spoiled = bytearray(whole)
+            spoiled[at] ^= 0x40
+            file.write_bytes(spoiled)
+            answer, seen = doctor()
+            seen = seen["checkpoints"]
+            claim(answer.code == 3 and seen["verdict"] == "damaged" and
+                  f"{file.name} at byte {byte}: " in seen["seen"] and "--deep" in seen["to_do"],
+                  f"damage at {at}", answer)
+            claim(file.read_bytes() == spoiled, "it is left as it is")
+        file.unlink()
+        answer, seen = doctor()
+        claim(answer.code == 3 and file.name in seen["checkpoints"]["seen"], "a lost one", answer)
+        file.write_bytes(whole)
+        claim(doctor()[1]["checkpoints"]["verdict"] == "ok", "and when it was put back")
+
+
+def a_keeper_that_was_asked_tells_the_kind():
+    with rig.Place() as place:
+        world = made(place)
+        keeper = kept(world)
+        for turn in range(3):
+            paid(place, world, f"a{turn}")
+            answer = rig.run("checkpoint", world, "--json", *["--full"] * (turn == 1))
+            newest = history(world)["checkpoints"][0]
+            claim(answer.json()["kind"] == newest["kind"] and
+                  answer.json()["version"] == newest["version"], "as it is listed", answer)
+            claim(turn == 2 or newest["kind"] == "full", "as it was asked", newest)
+        claim(stop(keeper) == 0, "the keeper stops", keeper.log)
+
+
 CASES = [a_world_without_a_catalog_says_so, what_happened_to_a_world_is_told,
          history_is_read_while_a_keeper_writes_it,
          a_keeper_that_was_killed_leaves_what_it_had_told,
          a_broken_catalog_stops_nobody_and_is_mended, status_says_how_healthy_the_world_is,
          status_alarms_when_checkpoints_are_late,
-         a_checkpoint_that_fails_is_an_alarm_and_history]
+         a_checkpoint_that_fails_is_an_alarm_and_history,
+         a_checkpoint_that_the_catalog_does_not_know_is_listed,
+         the_newest_checkpoint_is_known_where_nobody_keeps_the_world,
+         a_lost_manifest_is_to_be_put_back, doctor_finds_a_damaged_checkpoint,
+         a_keeper_that_was_asked_tells_the_kind]
 
 if __name__ == "__main__":
     sys.exit(rig.main(CASES))
