@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <perdure/core/key_retention.hpp>
 #include <perdure/core/leftovers.hpp>
 #include <perdure/core/world.hpp>
@@ -312,7 +313,10 @@ verdict world::verify(session& by, const verify_options& how) {
     }
     io::file_system files(parts_->calls);  // Of its own: a keeper may be at work in another thread.
     const auto add = [&](std::vector<std::string> found) {
-        for (auto& each : found) out.problems.push_back(std::move(each));
+        for (auto& each : found) {  // Several look at the same files.
+            const bool is_known = std::ranges::find(out.problems, each) != out.problems.end();
+            if (!is_known) out.problems.push_back(std::move(each));
+        }
     };
     add(io::check_journal(files, parts_->directory, out.durable_lsn));
     if (how.deep) {

@@ -164,8 +164,12 @@ std::unique_ptr<shm::region> past::at(std::uint64_t lsn, const opening_options& 
         there += (there.empty() ? "" : ", ") + std::to_string(each.last_lsn);
     }
     const errc reason = best || best.error() == errc::missing ? errc::history_gone : best.error();
-    refuse(reason, cause,
-           there.empty() ? "name a later point" : "checkpoints are kept of LSN " + there);
+    std::string todo = "name a later point";
+    if (!there.empty()) todo = "checkpoints are kept of LSN " + there;
+    if (reason != errc::history_gone) {
+        todo += "; `perdure restore --latest --accept-loss` takes what can still be had";
+    }
+    refuse(reason, cause, todo);
 }
 
 namespace {

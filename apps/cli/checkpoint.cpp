@@ -7,6 +7,7 @@
 #include <perdure/apps/cli/command.hpp>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
+#include <perdure/apps/cli/gauges.hpp>
 #include <perdure/apps/cli/long_work.hpp>
 
 namespace perdure::apps {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <perdure/apps/cli/configuration.hpp>
 
-#include <perdure/apps/cli/gauges.hpp>
 #include <perdure/apps/cli/long_work.hpp>
 
 namespace perdure::apps {
@@ -26,15 +25,6 @@ io::log_options log_from(const io::config& config, const std::string& directory)
 world open_world(const world_choice& where) {
     const long_work recovery("opening " + where.directory);
     return world::open(where.directory, options_from(read_config(where)));
-}
-
-void expect_running_keeper(const world& in) {
-    const auto keeper = in.status().keeper_pid;
-    if (keeper == 0 || process_state(keeper) != "stopped") return;
-    const auto number = std::to_string(keeper);
-    throw failure(errc::stalled,
-                  "world " + in.directory() + ": its keeper, process " + number + ", is stopped",
-                  "kill -CONT " + number + ", or kill it");
 }
 
 bool is_past(const world_choice& where) noexcept { return where.lsn || where.at; }

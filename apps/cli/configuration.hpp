@@ -24,9 +24,6 @@ namespace perdure::apps {
 /// The same for reading alone, from a region that is there: never recovers.
 [[nodiscard]] world open_reader(const world_choice& where);
 
-/// A keeper that is stopped answers nobody, and nobody can take its place. Throws failure: stalled.
-void expect_running_keeper(const world& in);
-
 /// True when --at or --lsn was given.
 [[nodiscard]] bool is_past(const world_choice& where) noexcept;
 

@@ -52,6 +52,15 @@ std::string process_state(std::uint64_t pid) {
     }
 }
 
+void expect_running_keeper(const world& in) {
+    const auto keeper = in.status().keeper_pid;
+    if (keeper == 0 || process_state(keeper) != "stopped") return;
+    const auto number = std::to_string(keeper);
+    throw failure(errc::stalled,
+                  "world " + in.directory() + ": its keeper, process " + number + ", is stopped",
+                  "kill -CONT " + number + ", or kill it");
+}
+
 gauges read_gauges(world_reader& in) {
     auto& where = in.region();
     const auto& header = where.header();

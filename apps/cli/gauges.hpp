@@ -8,6 +8,7 @@
 
 #include <boost/json/fwd.hpp>
 #include <perdure/apps/tables/reader.hpp>
+#include <perdure/core/world.hpp>
 
 namespace perdure::apps {
 
@@ -56,6 +57,9 @@ struct gauges {
 
 /// "lives", "stopped" or "gone".
 [[nodiscard]] std::string process_state(std::uint64_t pid);
+
+/// A keeper that is stopped answers nobody, and nobody can take its place. Throws failure: stalled.
+void expect_running_keeper(const world& in);
 
 /// Rates are per second between the two looks.
 [[nodiscard]] boost::json::object as_json(const gauges& now, const gauges& before);

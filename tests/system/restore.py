@@ -48,7 +48,7 @@ def a_directory_is_named_in_many_ways():
         answer = rig.run("restore", world, "--to", f"{place / 'slash'}//", "--latest")
         claim(answer.code == 0 and verdict(place / "slash")["verdict"] == "sound",
               "a slash at its end", answer)
-        refused(rig.run("restore", world, "--to", "", "--latest"), 1, "names no directory")
+        refused(rig.run("restore", world, "--to", "", "--latest"), 2, "names no directory")
         refused(rig.run("restore", world, "--to", place / "no" / "x", "--latest"), 1,
                 str(place / "no"), "there is no such directory")
         claim(not list(place.path.glob("*.restoring")), "nothing is left")
@@ -71,10 +71,10 @@ def a_point_that_is_none_never_means_now():
         for words in (["--lsn", 0], ["--lsn", -1]):
             answer = rig.run("query", world, "accounts", *words)
             claim(answer.code == 2 and "--lsn" in answer.err, f"{words}", answer)
-        refused(rig.run("query", world, "accounts", "--at", ""), 1, "--at", "no time")
+        refused(rig.run("query", world, "accounts", "--at", ""), 2, "--at", "no time")
         for words in (["--from", ""], ["--from", 0], ["--from", "v1"], ["--from", 9, "--to", ""]):
             answer = rig.run("diff", world, *words)
-            claim(answer.code == 1 and words[-2] in answer.err and "an LSN" in answer.err,
+            claim(answer.code == 2 and words[-2] in answer.err and "an LSN" in answer.err,
                   f"diff {words}", answer)
         refused(rig.run("diff", world, "--from", 9999999999), 1, "9999999999")
 
@@ -125,7 +125,7 @@ def a_full_disk_says_so_and_keeps_no_half_world():
         world = a_world(place)
         small = place / "small"
         small.mkdir()
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small],
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", small],
                                  check=False)
         if mounted.returncode != 0:
             print("  SKIPPED: no file system may be mounted here")
