@@ -32,10 +32,7 @@ class draft {
   public:
     draft(file_system& files, std::string path)
         : files_(&files), path_(std::move(path)), mine_(files, path_) {
-        std::error_code ignored;
-        const bool is_somebodys = fs::exists(path_, ignored) && !fs::exists(marker(), ignored) &&
-                                  !fs::is_empty(path_, ignored);
-        if (is_somebodys) {
+        if (is_somebodys()) {
             refuse(errc::exists, path_, "it is there already, and no restore has made it",
                    "move it away, or choose another --to");
         }
@@ -71,16 +68,27 @@ class draft {
     static constexpr auto marker_name = "restoring";
     [[nodiscard]] std::string marker() const { return path_ + "/" + marker_name; }
 
+    /// A restore that died has left a marker, or not more than a lock.
+    [[nodiscard]] bool is_somebodys() const {
+        std::error_code ignored;
+        if (!fs::exists(path_, ignored) || fs::exists(marker(), ignored)) return false;
+        for (const auto& each : fs::directory_iterator(path_, ignored)) {
+            if (each.path().filename() != "lock") return true;
+        }
+        return !fs::is_directory(path_, ignored);
+    }
+
     /// What a restore that died has left goes; the lock stays, it is held.
     void sweep() {
         std::error_code ignored;
         for (const auto& each : fs::directory_iterator(path_, ignored)) {
             if (each.path().filename() != "lock") fs::remove_all(each.path(), ignored);
         }
-        if (!files_->open(marker(), open_mode::create)) {
-            const auto cause = files_->last_error();
-            refuse(errc::io_error, path_, cause, "look at that file system");
-        }
+        const auto marked = files_->open(marker(), open_mode::create);
+        if (marked) return;
+        const auto cause = files_->last_error();
+        fs::remove_all(path_, ignored);
+        refuse(marked.error(), path_, cause, std::string(remedy(marked.error())));
     }
 
     file_system* files_;

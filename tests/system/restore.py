@@ -34,6 +34,12 @@ def only_what_a_restore_has_made_is_taken_over():
         refused(rig.run(*words), 1, "no restore has made it")
         claim((mine / "precious").read_text() == "mine", "it is as it was")
         claim(not (place / "new").exists(), "and nothing is there")
+        shutil.rmtree(mine)
+        mine.write_text("a file")
+        refused(rig.run(*words), 1, "no restore has made it")
+        mine.unlink()
+        mine.mkdir()
+        (mine / "precious").write_text("mine")
         (mine / "restoring").write_text("")  # As one that died leaves it.
         answer = rig.run(*words)
         claim(answer.code == 0 and not mine.exists(), "what a restore left is taken over", answer)
