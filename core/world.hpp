@@ -170,7 +170,8 @@ class world {
     verdict verify(session& by) { return verify(by, {}); }
 
     /// Has a checkpoint taken by whoever keeps the world, or takes it where nobody does. False:
-    /// nothing has changed since the last one. Throws failure: stalled, disk_full, io_error, ...
+    /// nothing has changed since the last one. Throws failure: stalled, lease_held (by somebody who
+    /// keeps nothing), disk_full, io_error, ...
     bool checkpoint(bool full, shm::deadline until = shm::deadline::in(std::chrono::minutes(10)));
 
     /// The keeper's work until `stop` says true, asked at least ten times a second: drains, syncs,

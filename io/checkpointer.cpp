@@ -55,6 +55,8 @@ void checkpointer::begin(const moment& now) {
     sweep(now.promised);
     looked_ns_ = 0;
     const auto& policy = options_.policy;
+    // Nobody would ever say that the files are whole again.
+    if (policy.scrub_bytes == 0 && now.scrubs) shm::put(now.where.header().durable.rotten, 0);
     if ((policy.scrub_bytes != 0 || policy.pack_bytes != 0) && now.scrubs) start(now);
 }
 

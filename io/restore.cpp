@@ -43,7 +43,10 @@ class draft {
                    "wait for it, or choose another --to");
         }
         if (!taken) {
-            refuse(taken.error(), path_, files.last_error(), "look at the directory it lies in");
+            const auto cause = files.last_error();
+            std::error_code ignored;
+            fs::remove(path_, ignored);  // What is empty; more is not ours.
+            refuse(taken.error(), path_, cause, "look at the directory it lies in");
         }
         is_ours_ = true;
         sweep();
@@ -51,8 +54,7 @@ class draft {
     draft(const draft&) = delete;
     draft& operator=(const draft&) = delete;
     ~draft() {
-        std::error_code ignored;
-        if (is_ours_) fs::remove_all(path_, ignored);
+        if (is_ours_) remove();
     }
 
     /// Gives it its name. What is left of a restore that died before is known by its marker.
@@ -78,16 +80,25 @@ class draft {
         return !fs::is_directory(path_, ignored);
     }
 
-    /// What a restore that died has left goes; the lock stays, it is held.
-    void sweep() {
+    /// The marker stays until the last, so that whoever dies here leaves what is known; the lock
+    /// stays, it is held.
+    void clear() {
         std::error_code ignored;
         for (const auto& each : fs::directory_iterator(path_, ignored)) {
-            if (each.path().filename() != "lock") fs::remove_all(each.path(), ignored);
+            const auto name = each.path().filename();
+            if (name != "lock" && name != marker_name) fs::remove_all(each.path(), ignored);
         }
-        const auto marked = files_->open(marker(), open_mode::create);
-        if (marked) return;
-        const auto cause = files_->last_error();
+    }
+    void remove() {
+        clear();
+        std::error_code ignored;
         fs::remove_all(path_, ignored);
+    }
+    void sweep() {
+        const auto marked = files_->open(marker(), open_mode::open_or_create);
+        if (marked) return clear();
+        const auto cause = files_->last_error();
+        remove();
         refuse(marked.error(), path_, cause, std::string(remedy(marked.error())));
     }
 
@@ -249,22 +260,25 @@ void check_swap(kernel_calls& calls, const std::string& world, const std::string
     struct stat here {};
     struct stat there {};
     const std::string folder = folder_of(without_slashes(restored));
-    const bool is_known = ::stat(world.c_str(), &here) == 0 && ::stat(folder.c_str(), &there) == 0;
+    // Of the name that is exchanged, which may be a link to elsewhere.
+    const bool is_known =
+        ::lstat(without_slashes(world).c_str(), &here) == 0 && ::stat(folder.c_str(), &there) == 0;
     if (is_known && here.st_dev != there.st_dev) {
         refuse(errc::bad_query, "--swap", world + " and " + folder + " are of two file systems",
                "choose a directory beside the world");
     }
 }
 
-void swap_worlds(kernel_calls& calls, const std::string& world, const std::string& target) {
-    const std::string restored = without_slashes(target);
+void swap_worlds(kernel_calls& calls, const std::string& one_name, const std::string& other_name) {
+    const std::string world = without_slashes(one_name);
+    const std::string restored = without_slashes(other_name);
     file_system files(calls);
     lease one(files, world);
     lease other(files, restored);
     have_alone(one, world);
     have_alone(other, restored);
     PERDURE_CRASH_POINT("restore.swap");
-    auto swapped = files.exchange(without_slashes(world), restored);
+    auto swapped = files.exchange(world, restored);
     if (swapped) swapped = files.sync_directory(folder_of(world));
     if (swapped) swapped = files.sync_directory(folder_of(restored));
     if (!swapped)

@@ -324,11 +324,12 @@ void loader::look_for_tables() {
 /// What a schema names beside itself are tables of its own, of the kind they must be.
 result<> loader::check_links() const {
     std::vector<bool> taken(table_count, false);
-    const auto take = [&](std::uint32_t table, std::uint32_t row_bytes) {
+    const auto take = [&](std::uint32_t table, std::uint32_t row_bytes, table_flag kind) {
         if (table <= schemas_table || table >= table_count || taken[table]) return false;
         taken[table] = true;
         const auto& d = where_->descriptor(table);
-        return d.rows_per_page != 0 && (d.flags & derived) != 0 && d.row_bytes == row_bytes;
+        const bool is_kind = (d.flags & (derived | heap)) == static_cast<std::uint32_t>(kind);
+        return d.rows_per_page != 0 && is_kind && d.row_bytes == row_bytes;
     };
     for (const auto& each : tables_) {
         const auto& d = where_->descriptor(each.number);
@@ -336,11 +337,12 @@ result<> loader::check_links() const {
         const auto shape = from_row(row);
         if (!shape || shape->row_bytes != d.row_bytes) return errc::damaged;
         const bool is_found_by_key =
-            d.index == 0 || (d.key_at != 0 && take(d.index, sizeof(bucket)) &&
-                             take(where_->descriptor(d.index).overflow, sizeof(bucket)));
-        if (!is_found_by_key) return errc::damaged;
+            d.index == 0 || (d.key_at != 0 && take(d.index, sizeof(bucket), derived) &&
+                             take(where_->descriptor(d.index).overflow, sizeof(bucket), derived));
+        const bool has_chunks = row.heap == 0 || take(row.heap, sizeof(blob_chunk), heap);
+        if (!is_found_by_key || !has_chunks) return errc::damaged;
         for (const auto& index : shape_of(row).indexes) {
-            if (!take(index.nodes, sizeof(tree_node))) return errc::damaged;
+            if (!take(index.nodes, sizeof(tree_node), derived)) return errc::damaged;
         }
     }
     return {};

@@ -270,8 +270,10 @@ def unfinished(source, _):
 
 
 def registered(source, tree):
-    """Every .cpp is in the CMakeLists.txt above it: as a path, or in perf as a subject."""
-    if not source.path.endswith(".cpp"):
+    """Every .cpp is in the CMakeLists.txt above it: as a path, or in perf as a subject; so is every
+    script of cases, by its stem."""
+    is_script = source.path.endswith(".py") and re.search(r"^CASES = ", source.text, re.M)
+    if not source.path.endswith(".cpp") and not is_script:
         return
     path = Path(source.path)
     for folder in path.parents:
@@ -279,7 +281,7 @@ def registered(source, tree):
         if lists is not None:
             below = path.relative_to(folder).as_posix()
             words = set(re.split(r"[\s()\"]+", re.sub(r"#[^\n]*", "", lists.text)))
-            names = {below} | ({path.stem} if folder.name == "perf" else set())
+            names = {below} | ({path.stem} if folder.name == "perf" or is_script else set())
             if folder.name == "examples":
                 names.add(path.parent.name)
             if not names & words:

@@ -26,6 +26,7 @@ CLEAN = {
     "core/world.hpp": HEADER + "#include <perdure/io/file.hpp>\n",
     "core/amount.hpp": HEADER,
     "apps/CMakeLists.txt": CMAKE,
+    "tests/CMakeLists.txt": CMAKE,
 }
 
 
@@ -67,6 +68,7 @@ FAULTS = [
     ("shm/ring.cpp", "// TODO later\n", "needs the number of its issue"),
     ("shm/ring.cpp", "thread_local int a;\n", "thread_local"),
     ("shm/lost.cpp", "=" + SPDX, "does not name lost.cpp"),
+    ("tests/lost.py", "=" + CMAKE + "CASES = []\n", "does not name lost.py"),
     ("plugins/lost.cpp", "=" + SPDX, "no CMakeLists.txt above it"),
     ("apps/CMakeLists.txt", "x(gone.cpp)\n", "gone.cpp is listed and not there"),
     ("shm/ring.hpp", "#include <perdure/shm/ring_format.hpp>\n", "which is not"),

@@ -3,6 +3,7 @@
 // A new world made of a point in a world's history, and put in its place if that is wanted.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <perdure/apps/cli/command.hpp>
 #include <perdure/apps/cli/configuration.hpp>
@@ -38,8 +39,15 @@ std::uint16_t event_named(const std::string& name) {
 std::uint64_t last_sound(const std::string& directory) {
     bool has_failed = false;
     if (auto book = io::catalog::look(directory)) {
+        const auto recoveries = book->recoveries(validations_max);
+        // What was validated and not durable may be another state's LSN since.
+        const auto is_lost = [&](const io::validation_fact& seen) {
+            return std::ranges::any_of(recoveries, [&](const io::recovery_fact& each) {
+                return each.at_ns > seen.at_ns && each.last_lsn < seen.lsn;
+            });
+        };
         for (const auto& each : book->validations(validations_max)) {  // Newest first.
-            if (each.kind != "verify" && each.kind != "deep") continue;
+            if ((each.kind != "verify" && each.kind != "deep") || is_lost(each)) continue;
             has_failed = has_failed || each.problems != 0;
             if (has_failed && each.problems == 0 && each.lsn != 0) return each.lsn;
         }

@@ -62,10 +62,16 @@ BOOST_FIXTURE_TEST_CASE(an_index_is_a_table_of_buckets_that_is_its_own, fresh_ba
     const auto wide = there.in.wide;
     const std::uint32_t buckets = sound.at(accounts).index;
     const std::vector<std::function<void()>> spoilers{
-        [&] { all[accounts].index = table_count - 1; }, [&] { all[accounts].index = wide; },
-        [&] { all[accounts].index = accounts; },        [&] { all[buckets].overflow = 0; },
-        [&] { all[buckets].overflow = buckets; },       [&] { all[buckets].flags = 0; },
-        [&] { all[accounts].heap = table_count; },      [&] { all.erase(buckets); },
+        [&] { all[accounts].index = table_count - 1; },
+        [&] { all[accounts].index = wide; },
+        [&] { all[accounts].index = accounts; },
+        [&] { all[buckets].overflow = 0; },
+        [&] { all[buckets].overflow = buckets; },
+        [&] { all[buckets].flags = 0; },
+        [&] { all[accounts].heap = table_count; },
+        [&] { all[accounts].heap = schemas_table; },
+        [&] { all[accounts].heap = wide; },
+        [&] { all.erase(buckets); },
     };
     for (std::size_t i = 0; i < spoilers.size(); ++i) {
         fresh_bank one;
