@@ -251,6 +251,9 @@ def full_disks():
             keeper=; rm serve.log; touch serve.log
             {lost.block(0)}
         fi
+        for i in $(seq 1000)  # It goes on by itself, and not in the same moment.
+        do perdure status WORLD | grep -q 'durable until there is room' || break
+        done
         perdure import transfers WORLD ../../0.csv --asset more {order}
         perdure verify WORLD""", unshare=True)
     if shown is not None:
