@@ -84,6 +84,19 @@ std::string shown(std::string_view text) {
     return out;
 }
 
+std::uint16_t type_named(std::span<const event_declaration> declared, const std::string& name) {
+    std::string all;
+    std::uint16_t before = 0;
+    for (const auto& each : declared) {
+        if (each.name == name) return each.type;
+        if (each.type == before) continue;  // Another version.
+        before = each.type;
+        all += (all.empty() ? "" : ", ") + shown(each.name);
+    }
+    throw failure(errc::unknown_event, "event " + name + ": not declared in this world",
+                  "one of: " + all);
+}
+
 const event_text::asset_facts& event_text::asset(std::uint32_t asset) {
     const auto known = assets_.find(asset);
     if (known != assets_.end()) return known->second;

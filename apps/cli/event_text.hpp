@@ -24,6 +24,10 @@ namespace perdure::apps {
 /// Without control characters and broken UTF-8.
 [[nodiscard]] std::string shown(std::string_view text);
 
+/// The type that bears this name among those declared. Throws failure: unknown_event.
+[[nodiscard]] std::uint16_t type_named(std::span<const event_declaration> declared,
+                                       const std::string& name);
+
 class event_text {
   public:
     explicit event_text(const world& in) : in_(&in), by_(in.reader()) {}

@@ -70,17 +70,7 @@ class output {
 event_filter filter_of(const events_order& order, const event_catalogue& catalogue) {
     event_filter made;
     for (const std::string& name : order.events) {
-        const auto number = catalogue.type_named(name);
-        if (number == 0) {
-            std::string all;
-            for (const auto& each : catalogue.all()) {
-                if (all.find(each.name) != std::string::npos) continue;  // Another version.
-                all += (all.empty() ? "" : ", ") + shown(each.name);
-            }
-            throw failure(errc::unknown_event, "event " + name + ": not declared in this world",
-                          "one of: " + all);
-        }
-        made.only.push_back(number);
+        made.only.push_back(type_named(catalogue.all(), name));
     }
     if (!order.account.empty()) made.account = account_named(order.account);
     if (!order.asset.empty()) made.asset = asset_id::of(order.asset);

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <charconv>
 #include <perdure/apps/cli/command.hpp>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
+#include <perdure/apps/cli/event_text.hpp>
 #include <perdure/apps/cli/gauges.hpp>
 #include <perdure/apps/cli/long_work.hpp>
 #include <perdure/io/audit.hpp>
@@ -22,17 +24,39 @@ namespace json = boost::json;
 constexpr std::chrono::seconds save_wait{60};
 constexpr std::size_t validations_max = 10'000;
 
-std::uint16_t event_named(const std::string& name) {
-    std::vector<std::string_view> names;
-    const auto known = economy_events();
-    for (const auto& each : known) {
-        if (each.name == name) return each.type;
-        names.push_back(each.name);
+/// Of the events that this world declares, the game's and plugins' among them.
+std::vector<event_declaration> declared_in(const world_choice& where) {
+    const auto options = options_from(read_config(where));
+    try {
+        auto now = options;
+        now.may_recover = false;
+        now.mode = shm::access::read_only;
+        return world::open(where.directory, now).events().all();
+    } catch (const failure&) {  // No region, or a damaged one: then as the files tell it.
+        return world::recall(where.directory, options, {}).events().all();
     }
-    const auto near = io::nearest(name, names);
-    throw failure(errc::bad_query, "--before-error " + name + ": no such event",
-                  near.empty() ? "`perdure events` shows what there is"
-                               : "did you mean " + std::string(near) + "?");
+}
+
+/// By name, or by number where not even the names can be read.
+std::uint16_t event_named(const restore_choice& order) {
+    const std::string& name = *order.before_error;
+    const auto core = economy_events();
+    if (std::ranges::count(core, name, &event_declaration::name) != 0)
+        return type_named(core, name);
+    std::uint16_t number = 0;
+    const auto* const end = name.data() + name.size();
+    const auto [at, error] = std::from_chars(name.data(), end, number);
+    if (at == end && error == std::errc() && number != 0) return number;
+    std::vector<event_declaration> declared;
+    try {
+        declared = declared_in(order.where);
+    } catch (const failure& why) {
+        throw failure(why.reason(),
+                      "--before-error " + name + ": what events this world declares cannot be " +
+                          "read: " + why.thing(),
+                      "name the event by its number, as in --before-error 1000");
+    }
+    return type_named(declared, name);
 }
 
 /// LSN of the last state that was validated and sound before the newest one that was not.
@@ -78,7 +102,7 @@ io::past_point point_from(const restore_choice& order) {
         return {io::past_point::kind::lsn, last_sound(order.where.directory)};
     }
     if (order.before_error) {
-        return {io::past_point::kind::before_event, event_named(*order.before_error)};
+        return {io::past_point::kind::before_event, event_named(order)};
     }
     return point_of(order.where);
 }

@@ -5,6 +5,7 @@
 #include <perdure/world.hpp>
 
 #include <array>
+#include <boost/describe.hpp>
 #include <cstdlib>
 #include <iostream>
 #include <random>
@@ -17,6 +18,21 @@ using namespace perdure;
 constexpr std::array players{"alice", "bob", "carol", "dave"};
 constexpr amount purse = 1'000;
 constexpr amount payout = 50;
+
+/// The game's own event: what `perdure events` shows, and consumers of the journal read.
+struct order_paid_v1 {
+    account_words player;
+    std::uint64_t order;
+    amount paid;
+    std::uint32_t asset;
+    std::uint32_t reserved;
+};
+BOOST_DESCRIBE_STRUCT(order_paid_v1, (), (player, order, paid, asset))
+constexpr std::uint16_t order_paid = 1'000;  // Those below are Perdure's.
+
+event_declaration declared_order_paid() {
+    return declaration_of<order_paid_v1>("order_paid", event_type{order_paid}, 1).described();
+}
 
 asset_id gold() { return asset_id::of("gold"); }
 asset_id sword() { return asset_id::of("sword"); }
@@ -67,7 +83,10 @@ result<receipt> pay_out(world& in, session& by, account_id player, std::uint64_t
     const auto paid = by.write([&](tx& t) -> result<> {
         const auto before = PERDURE_TRY(in.books().once(t, key));
         if (before) return earlier = *before, result<>();
-        return in.books().burn(t, account_id::of("bank"), player, gold(), payout);
+        PERDURE_TRY(in.books().burn(t, account_id::of("bank"), player, gold(), payout));
+        const order_paid_v1 what{{player.high, player.low}, order, payout, gold().value, 0};
+        t.event(order_paid, 1, std::as_bytes(std::span(&what, 1)));
+        return {};
     });
     if (!paid) return paid;
     const receipt safe = paid->lsn != 0 ? *paid : earlier;
@@ -88,6 +107,8 @@ int main(int argc, char** argv) {
         session by = in.join();
         const ledger& books = in.books();
         if (!set_up(by, books)) return 1;
+        const event_declaration ours = declared_order_paid();
+        if (!event_catalogue::open(by, {&ours, 1})) return 1;  // Finds it from the second time on.
 
         std::mt19937 dice(7);
         int done = 0;

@@ -181,7 +181,7 @@ struct scored_v2 {
     std::int64_t prize;
 };
 
-const auto score = static_cast<event_type>(900);
+const auto score = static_cast<event_type>(1900);
 
 BOOST_FIXTURE_TEST_CASE(others_declare_theirs_and_a_newer_version_is_read_as_the_known_one,
                         eventful) {
@@ -191,10 +191,10 @@ BOOST_FIXTURE_TEST_CASE(others_declare_theirs_and_a_newer_version_is_read_as_the
     const auto entered = event_catalogue::open(by, {&first, 1});
     BOOST_TEST_REQUIRE(entered.has_value());
     BOOST_TEST(entered->all().size() == known.all().size() + 1);
-    BOOST_TEST((*entered->find(900, 1) == first));
-    BOOST_TEST((*entered->find(900, 7) == first));
-    BOOST_TEST((entered->find(901, 1) == nullptr));
-    BOOST_TEST(entered->type_named("scored") == 900U);
+    BOOST_TEST((*entered->find(1900, 1) == first));
+    BOOST_TEST((*entered->find(1900, 7) == first));
+    BOOST_TEST((entered->find(1901, 1) == nullptr));
+    BOOST_TEST(entered->type_named("scored") == 1900U);
     BOOST_TEST(entered->type_named("scorched") == 0U);
     BOOST_TEST(event_catalogue::open(by, {&first, 1}).has_value());
     auto other = first;
@@ -206,8 +206,8 @@ BOOST_FIXTURE_TEST_CASE(others_declare_theirs_and_a_newer_version_is_read_as_the
                                          .field("prize", &scored_v2::prize);
     const auto both = event_catalogue::open(by, {&second, 1});
     BOOST_TEST_REQUIRE(both.has_value());
-    BOOST_TEST((*both->find(900, 1) == first));
-    BOOST_TEST((*both->find(900, 2) == second));
+    BOOST_TEST((*both->find(1900, 1) == first));
+    BOOST_TEST((*both->find(1900, 2) == second));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_garbled_declaration_is_refused, eventful) {

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Claims: restore touches nothing it has not made, leaves nothing when it is refused, takes over
-what one that died has left; a point that is none is refused, and never means now; without a name
---before-error is the last state that was found sound; nobody waits for a keeper that is stopped.
+what one that died has left; a point that is none is refused, and never means now; before an error
+is before an event, the game's own too, or without a name the last state that was found sound;
+nobody waits for a keeper that is stopped.
 """
 import shutil
 import signal
@@ -96,6 +97,28 @@ def what_is_printed_as_a_time_is_a_time():
         refused(rig.run("query", world, "accounts", "--at", "2001-01-01"), 1, "later than that")
 
 
+def before_an_error_may_be_before_an_event_that_a_game_declares():
+    with rig.Place() as place:
+        world = made(place)
+        answer = rig.run(world, 50, program=rig.GAME_SERVER)
+        claim(answer.code == 0, "the example trades and pays out", answer)
+        paid = rig.run("events", world, "--type", "order_paid", "--json").json()
+        claim(paid["fields"]["player"] == "alice" and paid["fields"]["order"] == 4711,
+              "which is an event of its own", paid)
+        for name in ("order_paid", "1000"):
+            told = rig.run("restore", world, "--to", place / name, "--before-error", name, "--json")
+            claim(told.code == 0 and told.json()["lsn"] == paid["lsn"] - 1, f"by {name}", told)
+        refused(rig.run("restore", world, "--to", place / "new", "--before-error", "order_pad"), 1,
+                "order_pad", "unknown_event", "transferred, ", ", order_paid")
+        drop_region(world)
+        told = rig.run("restore", world, "--to", place / "files", "--before-error", "order_paid",
+                       "--json")
+        claim(told.code == 0 and told.json()["lsn"] == paid["lsn"] - 1, "by its files", told)
+        (world / "MANIFEST").write_bytes(b"torn")
+        refused(rig.run("restore", world, "--to", place / "new", "--before-error", "order_paid"), 1,
+                "order_paid", "MANIFEST", "by its number")
+
+
 def before_an_error_is_the_last_sound_state():
     with rig.Place() as place:
         world = a_world(place)
@@ -149,8 +172,10 @@ def a_full_disk_says_so_and_keeps_no_half_world():
 
 CASES = [only_what_a_restore_has_made_is_taken_over, a_directory_is_named_in_many_ways,
          a_refused_swap_changes_nothing, a_point_that_is_none_never_means_now,
-         what_is_printed_as_a_time_is_a_time, before_an_error_is_the_last_sound_state,
-         nobody_waits_for_a_keeper_that_is_stopped, a_full_disk_says_so_and_keeps_no_half_world]
+         what_is_printed_as_a_time_is_a_time,
+         before_an_error_may_be_before_an_event_that_a_game_declares,
+         before_an_error_is_the_last_sound_state, nobody_waits_for_a_keeper_that_is_stopped,
+         a_full_disk_says_so_and_keeps_no_half_world]
 
 if __name__ == "__main__":
     sys.exit(rig.main(CASES))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 PERDURE = os.environ.get("PERDURE_BIN", "build/release/bin/perdure")
 RIGGED = os.environ.get("PERDURE_RIGGED_BIN", "build/release/bin/perdure_rigged")
+GAME_SERVER = Path(PERDURE).parent / "example_game_server"
 SOURCE = Path(os.environ.get("PERDURE_SOURCE", Path(__file__).resolve().parent.parent.parent))
 
 
