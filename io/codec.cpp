@@ -46,7 +46,7 @@ class stored_codec final : public codec {
                                   std::span<std::byte> raw) override {
         PERDURE_ASSERT(raw.size() == content.raw_bytes);
         if (stored.size() != raw.size()) return errc::damaged;
-        std::memcpy(raw.data(), stored.data(), stored.size());
+        std::ranges::copy(stored, raw.begin());
         return check_records(raw, content);
     }
 };

@@ -233,6 +233,8 @@ void config::set(std::string_view name, std::string_view text, const std::string
     value given{std::string(text), 0, origin};
     if (is_number(key->kind)) {
         given.number = checked_number(*key, text, origin);
+        // As a file may say it: 08 is none of TOML's numbers.
+        if (key->kind == setting_kind::count) given.text = std::to_string(given.number);
     } else {
         check_text(*key, text, origin);
     }

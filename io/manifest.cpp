@@ -235,12 +235,13 @@ bool manifest::apply_checkpoint(const manifest_record& record) {
     const checkpoint_entry entry{record.segment,  record.parent, record.first_lsn,
                                  record.last_lsn, record.cut_ns, record.file_bytes,
                                  record.hash,     published_ + 1};
-    const auto* parent = checkpoint(record.parent);
+    const auto* newest = checkpoints_.empty() ? nullptr : &checkpoints_.back();
     const bool is_full = record.generation == static_cast<std::uint64_t>(checkpoint_kind::full);
     if (place != checkpoints_.end() || is_full != entry.is_full() || entry.lsn == 0 ||
         entry.last_lsn < entry.lsn || entry.file_bytes == 0 ||
         std::ranges::find(checkpoints_, entry.lsn, &checkpoint_entry::lsn) != checkpoints_.end() ||
-        (!is_full && (parent == nullptr || parent->last_lsn > entry.lsn))) {
+        (!is_full &&
+         (newest == nullptr || newest->id != entry.parent || newest->last_lsn > entry.lsn))) {
         return false;
     }
     checkpoints_.push_back(entry);

@@ -47,6 +47,8 @@ struct contender {
     series before;
     std::uint64_t stall_during_ns = 0;
     std::uint64_t stall_before_ns = 0;
+    std::uint64_t refused_during = 0;
+    std::uint64_t refused_before = 0;
     std::vector<saved_copy> copies;  // Begun and ended while it was measured.
     histogram cuts;
     saving_state worst;
@@ -114,9 +116,11 @@ void pay_beside(contender& one, const options& asked, int round, bool saves) {
     if (keeper_saves) saved = face.saving();
     face.stop_keeper();
     const pace& went = workers.worker(0).went;
+    const std::uint64_t refused = workers.worker(0).refused.load(std::memory_order_relaxed);
     if (!saves) {
         one.before.add(run, journal);
         one.stall_before_ns = std::max(one.stall_before_ns, went.worst_stall_ns());
+        one.refused_before += refused;
         return;
     }
     if (!keeper_saves) saved.copies = copies_beside(workers.worker(0));
@@ -124,6 +128,7 @@ void pay_beside(contender& one, const options& asked, int round, bool saves) {
     if (copies.empty()) throw engine_failure(one.engine + ": no copy has ended");
     one.during.add(run, journal);
     one.stall_during_ns = std::max(one.stall_during_ns, went.worst_stall_ns());
+    one.refused_during += refused;
     one.copies.insert(one.copies.end(), copies.begin(), copies.end());
     for (const saved_copy& each : copies) {
         if (keeper_saves) one.cuts.add(each.gate_ns);
@@ -151,6 +156,8 @@ void print(contender& one, const options& asked) {
     series& line = one.during;
     one.before.note("stall_ns", static_cast<double>(one.stall_before_ns));
     line.note("stall_ns", static_cast<double>(one.stall_during_ns));
+    one.before.note("refused", static_cast<double>(one.refused_before));
+    line.note("refused", static_cast<double>(one.refused_during));
     line.note("copies", static_cast<double>(one.copies.size()));
     line.note("copy_ms", 1e3 * median_of(one.copies, seconds));
     line.note("capture_ms", median_of(one.copies, [](const saved_copy& each) {

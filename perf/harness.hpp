@@ -58,8 +58,9 @@ struct worker_page {
     std::atomic<std::uint32_t> wanted;   ///< pay_then_hold: now hold.
     std::atomic<std::uint32_t> holding;  ///< The worker is inside a transaction.
     alignas(64) std::atomic<std::uint64_t> operations;
-    alignas(64) histogram latency;  ///< Of the newest measuring phase, as is `went`.
-    pace went;                      ///< Where operations are counted in strides.
+    std::atomic<std::uint64_t> refused;  ///< Operations that had to be tried again.
+    alignas(64) histogram latency;       ///< Of the newest measuring phase, as is `went`.
+    pace went;                           ///< Where operations are counted in strides.
     opening_cost opened;
     copies_page saved;
     char failure[256];

@@ -69,6 +69,8 @@ class Report:
         for each, limits in ((before, ()), (line, ("p99.9 < 200 us", line["p999_ns"] < 200_000))):
             self.add("perdure: commit p50, p99, p99.9 " + ("beside" if limits else "without"),
                      ", ".join(micro(each[x]) for x in ("p50_ns", "p99_ns", "p999_ns")), *limits)
+        self.add("perdure: commits that had no room in the ring for 2 ms, without and with",
+                 f"{before['refused']:.0f}, {line['refused']:.0f}")
         self.add("perdure: captures given up", f"{line['aborts']:.0f}", "0", line["aborts"] == 0)
         self.add("perdure: shadow pages at most, of pages copied",
                  f"{line['shadows_max']:.0f} of {line['pages']:.0f}")

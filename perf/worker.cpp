@@ -126,13 +126,24 @@ class worker {
         while (now() != phase::ended) stride(operation);
     }
 
+    /// Ends at a refusal; the stretch goes on until something is done again, so that it is as long
+    /// as nothing was.
     template <class Operation>
     void stride(Operation& operation) {
         std::uint64_t done = 0;
-        const std::uint64_t from = nanoseconds_now();
-        timed([&] { done += operation() ? 1U : 0U; });
-        for (std::uint64_t i = 1; i < sample_stride; ++i) done += operation() ? 1U : 0U;
-        if (was_measured_) mine_.went.add(from, nanoseconds_now(), done);
+        bool goes = true;
+        const std::uint64_t begun = nanoseconds_now();
+        const auto once = [&] {
+            goes = operation();
+            done += goes ? 1U : 0U;
+        };
+        timed(once);
+        for (std::uint64_t i = 1; goes && i < sample_stride; ++i) once();
+        if (!goes) mine_.refused.fetch_add(1, std::memory_order_relaxed);
+        if (stretch_from_ == 0) stretch_from_ = begun;
+        if (done == 0) return;
+        if (was_measured_) mine_.went.add(stretch_from_, nanoseconds_now(), done);
+        stretch_from_ = 0;
         count(done);
     }
 
@@ -198,6 +209,7 @@ class worker {
     worker_page& mine_;
     std::unique_ptr<engine> store_;
     bool was_measured_ = false;
+    std::uint64_t stretch_from_ = 0;  // 0: none is open.
     volatile std::int64_t sink_ = 0;
 };
 

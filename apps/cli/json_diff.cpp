@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 #include <perdure/apps/cli/json_diff.hpp>
 
 namespace perdure::apps {
@@ -19,6 +20,12 @@ std::string below(const std::string& path, std::string_view name) {
         }
     }
     return out;
+}
+
+/// Boost.JSON reads 0e99999 as NaN, which does not equal itself.
+bool are_no_numbers(const json::value& before, const json::value& after) noexcept {
+    return before.is_double() && after.is_double() && std::isnan(before.get_double()) &&
+           std::isnan(after.get_double());
 }
 
 /// What lies in both values below `pair`, the last place first: a stack gives it back in order.
@@ -60,7 +67,7 @@ std::vector<json_difference> differences(const json::value& before, const json::
                                      (pair.before->is_array() && pair.after->is_array()));
         if (nested) {
             descend(pair, open);
-        } else {
+        } else if (!both || !are_no_numbers(*pair.before, *pair.after)) {
             found.push_back(pair);
         }
     }

@@ -55,6 +55,7 @@ std::vector<std::string> tests::seeds() {
         "log.level=loud\nPERDURE_REGION_SLOTS=16\n[log]\nfile = \"a.log\"\nrotate_count = 3\n",
         "ledger.keys_kept=10\nPERDURE_REGION_DIRECTORY=/tmp\n" + io::config().print(),
         "region.directory=\"a\\b\"\nX=\nregion = 5\n",
+        "region.slots=08\nPERDURE_LOG_ROTATE_COUNT=007\n",
         "=\n=\n[region]\nring = 1_000\n[[region]]\n",
     };
 }

@@ -38,7 +38,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t cou
     if (!before || !after) return 0;
     const auto found = apps::differences(*before, *after);
     for (const auto& each : found) must(each.before != nullptr || each.after != nullptr);
-    must(found.empty() == (*before == *after));
+    const auto first = boost::json::serialize(*before);
+    const bool has_no_number = first.find("NaN") != std::string::npos;
+    must(!(*before == *after) || found.empty());
+    must(!found.empty() || *before == *after || has_no_number);
     return 0;
 }
 
@@ -55,6 +58,7 @@ std::vector<std::string> tests::seeds() {
         std::string(60, '[') + std::string(60, ']') + "\n" + std::string(64, '[') +
             std::string(64, ']'),
         std::string(65, '[') + std::string(65, ']') + "\n\"\xed\xa0\x80\"",
+        "[-0,0.0E66801]\n[-0,0.0E66801]",
         "{\"a\":1,}\n{\"a\":1,\"a\":2}",
     };
 }

@@ -14,6 +14,9 @@ std::atomic<std::size_t> perdure::tests::largest_request{0};
     if (void* made = std::malloc(bytes)) return made;
     throw std::bad_alloc();
 }
+[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t& /*no*/) noexcept {
+    return std::malloc(bytes);  // Not the target's: libFuzzer asks so for what it reads.
+}
 [[gnu::noinline]] void operator delete(void* made) noexcept { std::free(made); }
 [[gnu::noinline]] void operator delete(void* made, std::size_t /*bytes*/) noexcept {
     std::free(made);

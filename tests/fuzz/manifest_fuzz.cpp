@@ -47,6 +47,17 @@ std::vector<std::byte> mended(std::span<const std::byte> bytes, unsigned how) {
     return out;
 }
 
+/// Every increment hangs on the checkpoint of that identifier instead.
+std::string forked(std::vector<std::byte> content, const io::uuid& parent) {
+    for (std::size_t at = 0; at < content.size(); at += io::manifest_record_bytes) {
+        io::manifest_record record;
+        std::memcpy(&record, content.data() + at, sizeof record);
+        if (record.parent != io::uuid{}) record.parent = parent;
+        std::memcpy(content.data() + at, &record, sizeof record);
+    }
+    return {reinterpret_cast<const char*>(content.data()), content.size()};
+}
+
 /// What docs/formats/manifest.md says of segments and checkpoints that were not retired.
 void check_lists(const io::manifest& promised) {
     const auto& segments = promised.segments();
@@ -60,7 +71,7 @@ void check_lists(const io::manifest& promised) {
         must(promised.checkpoint(each.id) == &each);
         if (each.is_full()) continue;
         const auto* parent = promised.checkpoint(each.parent);
-        must(parent != nullptr && parent->last_lsn <= each.lsn && parent != &each);
+        must(parent != nullptr && parent->last_lsn <= each.lsn && parent + 1 == &each);
     }
     for (const auto& plan : io::plans_for(promised, ~0ULL)) must(plan.lsn_max == ~0ULL);
 }
@@ -147,6 +158,7 @@ std::vector<std::string> tests::seeds() {
         must(all.publish_checkpoint(checkpoint(number, is_full ? 0 : number - 1)).has_value());
         if (number == 4) {
             keep();
+            made.push_back('\3' + forked(disk.content("world/MANIFEST"), checkpoint(1, 0).id));
             must(all.retire_checkpoint(checkpoint(1, 0).id).has_value());
             must(all.retire_segment(segment(1).id).has_value());
         }

@@ -121,7 +121,8 @@ def read_promises(raw):
         said, world, name, kind, lsn, last_lsn, link, parent, size = struct.unpack(
             "<10xH20x16s8x16s3Q16x32s32x16s8xQ304x", row)
         if said == 16:
-            must(name not in kept and parent in kept and kept[parent].lsn < lsn <= last_lsn
+            must(name not in kept and parent in (bytes(16), next(reversed(kept)))
+                 and kept[parent].lsn < lsn <= last_lsn
                  and kind == (2 if any(parent) else 1), f"MANIFEST: checkpoint {lsn}")
             head = struct.pack("<8sHHI16s16s16s32sQ", b"PDCHKPNT", 1, kind, 160, world, name,
                                parent, kept[parent].link, lsn)

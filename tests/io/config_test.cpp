@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_no_toml_is_refused_with_its_line) {
 BOOST_AUTO_TEST_CASE(what_is_printed_is_read_back) {
     io::config config;
     config.assign("region.directory=/a \"place\"\\here");
-    config.assign("region.slots=12");
+    config.assign("region.slots=012");
     config.assign("log.level=warn");
     const toml_file file(config.print());
     io::config again;
