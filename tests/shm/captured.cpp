@@ -10,10 +10,12 @@ using namespace perdure::shm;
 void put_page(row_image& image, const region& where, const extent_place& extent,
               std::uint64_t index, std::span<const std::byte> page) {
     const auto& d = where.descriptor(extent.table);
-    const std::uint64_t first = (extent.table_page + index) * d.rows_per_page;
-    for (std::uint64_t i = 0; i < d.rows_per_page; ++i) {
-        std::vector<std::uint64_t> words(d.row_bytes / 8);
-        std::memcpy(words.data(), page.data() + i * d.row_bytes, d.row_bytes);
+    const std::uint64_t rows = load(d.rows_per_page);  // A writer may have just made the table.
+    const std::uint64_t bytes = load(d.row_bytes);
+    const std::uint64_t first = (extent.table_page + index) * rows;
+    for (std::uint64_t i = 0; i < rows; ++i) {
+        std::vector<std::uint64_t> words(bytes / 8);
+        std::memcpy(words.data(), page.data() + i * bytes, bytes);
         row_header header;
         std::memcpy(&header, words.data(), sizeof header);
         if (header.live != 1) words.resize(sizeof header / 8);
