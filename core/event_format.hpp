@@ -36,6 +36,8 @@ enum class event_type : std::uint16_t {
     document_erased = 42,
     document_limited = 43,
     world_recovered = 60,
+    clock_ticked = 61,
+    plugin_stepped = 62,
 };
 
 /// An account's id as two words, the second's upper half zero.

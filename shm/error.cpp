@@ -179,6 +179,37 @@ entry describe(errc code) noexcept {
         case errc::import_closed:
             return {"import_closed",
                     "This import was closed: its lines are decided and not played again."};
+        case errc::bad_plugin:
+            return {"bad_plugin",
+                    "The file is no plugin, or its manifest is wrong; `perdure plugin inspect` "
+                    "says what it lacks."};
+        case errc::wrong_abi:
+            return {"wrong_abi",
+                    "The plugin was built for another interface; build it with this package."};
+        case errc::plugin_failed:
+            return {"plugin_failed",
+                    "The plugin answered an error or died; `perdure plugin logs` says more."};
+        case errc::not_granted:
+            return {"not_granted",
+                    "The plugin may not do that; list it in plugin.toml and grant it with "
+                    "--grant."};
+        case errc::grant_exceeded:
+            return {"grant_exceeded",
+                    "More than the plugin may mint in one window; grant more, or mint less."};
+        case errc::stale_generation:
+            return {"stale_generation",
+                    "Another instance of the plugin has taken over; this one "
+                    "ends."};
+        case errc::out_of_step:
+            return {"out_of_step",
+                    "Not the next position of the window; count its commits from 0."};
+        case errc::bad_command:
+            return {"bad_command",
+                    "A command of unknown kind or with stray fields; perdure_plugin.h says which "
+                    "it has."};
+        case errc::unknown_plugin:
+            return {"unknown_plugin",
+                    "No plugin of that id is loaded; `perdure plugin list` shows those that are."};
     }
     return {"unknown", "Not an error code of this build."};
 }

@@ -93,6 +93,16 @@ enum class errc : std::uint16_t {
     // Imports.
     bad_line = 161,       ///< A line of a file holds nothing that can be imported.
     import_closed = 162,  ///< The import's keys are gone: its lines would be applied twice.
+    // Plugins.
+    bad_plugin = 170,        ///< Not a plugin, or its manifest cannot be read.
+    wrong_abi = 171,         ///< Built for another binary interface than this host has.
+    plugin_failed = 172,     ///< A call answered an error, or its process died in it.
+    not_granted = 173,       ///< Not among the capabilities that the operator has granted.
+    grant_exceeded = 174,    ///< More than a plugin may mint in one window.
+    stale_generation = 175,  ///< Another instance of the plugin has taken over.
+    out_of_step = 176,       ///< Not the next position of the window.
+    bad_command = 177,       ///< A command of unknown kind, wrong size or with stray fields.
+    unknown_plugin = 178,    ///< No plugin of that id is loaded.
 };
 
 /// The category behind errc, so that a boost::system::error_code can carry one.

@@ -26,9 +26,10 @@ FREE = ("tests", "perf", "examples")
 THIRD_PARTIES = {
     r"boost/interprocess/": {"shm"},
     r"boost/(asio|beast)|zstd\.h|cereal/|tbb/|oneapi/tbb|soci/": {"io", "plugins"},
-    r"sodium\.h": {"io", "core"},
+    r"sodium\.h": {"io", "core", "plugins"},
     r"CLI/|archive(_entry)?\.h": {"apps"},
-    r"toml\+\+/": {"io"},
+    r"toml\+\+/": {"io", "plugins"},
+    r"seccomp\.h": {"plugins"},
     r"spdlog/|fmt/": {"io", "apps"},
 }
 # core is replayed: no system call, no clock, no thread, no chance.
