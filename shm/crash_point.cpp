@@ -68,6 +68,11 @@ constexpr std::array all_bugs{
     bug::snapshot_begins_late,
     bug::snapshot_ends_early,
     bug::snapshot_replays_twice,
+    bug::position_ignored,
+    bug::position_apart,
+    bug::generation_ignored,
+    bug::grant_ignored,
+    bug::allowance_ignored,
 };
 
 constinit crash_tally own_tally{};
@@ -223,6 +228,11 @@ std::string_view name(bug which) noexcept {
         case bug::snapshot_begins_late: return "snapshot_begins_late";
         case bug::snapshot_ends_early: return "snapshot_ends_early";
         case bug::snapshot_replays_twice: return "snapshot_replays_twice";
+        case bug::position_ignored: return "position_ignored";
+        case bug::position_apart: return "position_apart";
+        case bug::generation_ignored: return "generation_ignored";
+        case bug::grant_ignored: return "grant_ignored";
+        case bug::allowance_ignored: return "allowance_ignored";
     }
     return "unknown";
 }

@@ -77,6 +77,11 @@ enum class bug : std::uint16_t {
     snapshot_begins_late,       ///< A snapshot's replay begins behind what was copied first.
     snapshot_ends_early,        ///< A snapshot's replay ends before what was copied last.
     snapshot_replays_twice,     ///< Rows that show a record are changed by it again.
+    position_ignored,           ///< A plugin's commit is made again when its window is.
+    position_apart,             ///< A plugin's position moves in a transaction of its own.
+    generation_ignored,         ///< A plugin's older instance may still commit.
+    grant_ignored,              ///< A plugin may do what it was not granted.
+    allowance_ignored,          ///< What a plugin has minted in a window is not counted.
 };
 
 #if defined(PERDURE_RIG)
