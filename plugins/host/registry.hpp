@@ -23,8 +23,8 @@ struct plugin_terms {
     std::string file;  ///< Its name in the store.
     host_kind host = host_kind::process;
     std::uint32_t state_version = 1;
-    std::string config;   ///< JSON.
-    std::string granted;  ///< Canonical text.
+    std::string config{};   ///< JSON.
+    std::string granted{};  ///< Canonical text.
     std::uint64_t from_ns = 0;
     std::uint64_t cursor = 0;
 };

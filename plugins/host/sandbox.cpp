@@ -56,6 +56,9 @@ class filter {
   public:
     explicit filter(std::uint32_t otherwise) : rules_(::seccomp_init(otherwise)) {
         if (rules_ == nullptr) refuse("seccomp_init", ENOMEM);
+        // Set already; the first filter would not let it be set again.
+        const int kept = ::seccomp_attr_set(rules_, SCMP_FLTATR_CTL_NNP, 0);
+        if (kept != 0) refuse("SCMP_FLTATR_CTL_NNP", -kept);
     }
     filter(const filter&) = delete;
     filter& operator=(const filter&) = delete;
@@ -150,6 +153,11 @@ void install_filter() {
     rules.add(SCMP_ACT_ALLOW, SYS_tgkill, SCMP_A0(SCMP_CMP_EQ, self));
     rules.add(SCMP_ACT_ALLOW, SYS_mmap);
     rules.add(SCMP_ACT_ALLOW, SYS_mprotect);
+    // The C library makes threads and processes with all signals blocked: a trap would kill it.
+    for (const int call : {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork}) {
+        rules.add(SCMP_ACT_ERRNO(EPERM), call);
+    }
+    rules.add(SCMP_ACT_ALLOW, SYS_seccomp);  // A further filter; seal() takes this away, too.
     rules.load();
 }
 
@@ -184,6 +192,7 @@ void sandbox::seal() {
     for (const int call : {SYS_mmap, SYS_mprotect}) {
         rules.add(SCMP_ACT_TRAP, call, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
     }
+    rules.add(SCMP_ACT_TRAP, SYS_seccomp);
     rules.load();
 }
 

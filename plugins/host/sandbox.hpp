@@ -4,7 +4,8 @@
 //
 // Promise     After close() the process opens no file, makes no socket, thread or process, signals
 //             nobody else, takes no more memory than it may and gains no right by exec. A system
-//             call that is not on the list answers EPERM, and the keeper is told its number.
+//             call that is not on the list answers EPERM, and the keeper is told its number, but
+//             for those that would make threads and processes: they only answer.
 // Death       Of the keeper: the kernel ends this process, too.
 // Threads     The only one there is.
 #pragma once
