@@ -162,7 +162,7 @@ typedef struct perdure_clock_1 {
     uint64_t (*now)(void* context);
 } perdure_clock_1;
 
-/* "perdure.metrics/1": counters that `perdure plugin list` shows. */
+/* "perdure.metrics/1": counters that the keeper writes to the plugin's log. */
 typedef struct perdure_metrics_1 {
     uint32_t size;
     uint32_t reserved;

@@ -5,12 +5,12 @@
 //
 // Promise     A batch is committed whole or changes nothing. It is committed once, however often
 //             its window is run: the plugin's row counts the commits of the window at hand, in the
-//             same transaction (O1). An instance that another has replaced commits nothing (O2).
+//             same transaction (U1). An instance that another has replaced commits nothing (U2).
 //             Nothing is done that was not granted, and nothing that does not balance.
 // Death       Of the plugin's process: what was not committed is as if it had never been wanted. Of
 //             the keeper's: the transaction's own (shm/transaction.hpp).
 // Threads     One plugin's calls come one at a time; the session is its thread's.
-// Invariants  O1 to O3 of registry_format.hpp.
+// Invariants  U1 to U3 of registry_format.hpp.
 #pragma once
 
 #include <perdure/plugins/host/grant.hpp>

@@ -6,7 +6,7 @@
 // Promise     Every step of a plugin's life is an event in the same transaction.
 // Death       Every operation is a part of a transaction: whole or not at all.
 // Threads     May be shared; each thread brings its own transaction.
-// Invariants  O1 to O3 of registry_format.hpp.
+// Invariants  U1 to U3 of registry_format.hpp.
 #pragma once
 
 #include <perdure/core/event_catalogue.hpp>
