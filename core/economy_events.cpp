@@ -187,6 +187,7 @@ std::vector<event_declaration> economy_events() {
         document_erased(),
         document_limited(),
         plain<world_recovered_v1>("world_recovered", type::world_recovered),
+        plain<clock_ticked_v1>("clock_ticked", type::clock_ticked),
     };
 }
 

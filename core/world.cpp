@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
 #include <algorithm>
 #include <perdure/core/key_retention.hpp>
 #include <perdure/core/leftovers.hpp>
+#include <perdure/core/ticker.hpp>
 #include <perdure/core/world.hpp>
 #include <perdure/core/world_event_format.hpp>
 #include <perdure/core/world_observer.hpp>
 #include <perdure/io/audit.hpp>
 #include <perdure/io/config.hpp>
-#include <perdure/io/group.hpp>
 #include <perdure/io/keeper.hpp>
 #include <perdure/io/opening.hpp>
 #include <perdure/io/spread.hpp>
@@ -23,6 +25,7 @@ namespace {
 
 /// Of a new world's first region: its MANIFEST begins with 1.
 constexpr std::uint64_t first_incarnation = 2;
+constexpr std::chrono::seconds clock_patience{1};
 
 io::opening_options opening_for(const world_options& options) {
     io::opening_options out;
@@ -48,6 +51,7 @@ struct found_tables {
     ledger books;
     event_catalogue events;
     documents states;
+    world_clock time;
 };
 
 /// The world's tables, those that are missing made: in a region nobody else has seen yet, or in a
@@ -59,6 +63,7 @@ result<> lay_tables(shm::region& where, shm::drain* hook) {
     PERDURE_TRY(documents::open(*by));
     PERDURE_TRY(event_catalogue::open(*by, economy_events()));
     PERDURE_TRY(open_cursors(*by));
+    PERDURE_TRY(world_clock::open(*by));
     return {};
 }
 
@@ -69,7 +74,15 @@ result<found_tables> find_tables(shm::region& where) {
     states.check_with(io::spread);
     auto events = PERDURE_TRY(event_catalogue::read(where));
     if (where.writable() && !events.has(economy_events())) return errc::unknown_table;
-    return found_tables{books, std::move(events), states};
+    const auto time = PERDURE_TRY(world_clock::find(where));
+    return found_tables{books, std::move(events), states, time};
+}
+
+/// Whether this process keeps the world, as far as the region says.
+bool is_kept_here(const shm::region& where) noexcept {
+    const auto& mark = where.header().keeper;
+    return shm::load(mark.slot) != 0 &&
+           shm::load(mark.pid) == static_cast<std::uint32_t>(::getpid());
 }
 
 /// The journal's own word of it, for whoever reads the events.
@@ -91,23 +104,6 @@ result<> note_recovery(shm::region& where, shm::drain& hook, const io::opening_r
 
 }  // namespace
 
-world_options options_from(const io::config& config) {
-    world_options options;
-    options.region_directory = config.text("region.directory");
-    options.capacity_bytes = config.number("region.capacity");
-    options.ring_bytes = config.number("region.ring");
-    options.undo_bytes = config.number("region.undo");
-    options.slot_count = static_cast<std::uint32_t>(config.number("region.slots"));
-    options.segment_bytes = config.number("journal.segment");
-    options.keys_kept = config.number("ledger.keys_kept");
-    options.shadow_bytes = config.number("checkpoint.shadow");
-    options.checkpoints = io::policy_from(config);
-    const std::string& group = config.text("access.group");
-    if (!group.empty()) options.group = io::group_named(group);
-    if (config.text("access.rights") == "read") options.group_may = shm::access::read_only;
-    return options;
-}
-
 struct world::parts {
     std::string directory;
     io::kernel_calls linux_calls;
@@ -118,6 +114,7 @@ struct world::parts {
     std::unique_ptr<io::keeper> keeper;
     std::optional<found_tables> tables;
     std::uint64_t keys_kept = 0;
+    clock_settings clock;
     std::uint64_t checkpoint_every_ns = 0;
     std::string region_directory;
     opening how;
@@ -203,6 +200,7 @@ world world::open(const std::string& directory, const world_options& options) {
     if (!found) refuse(directory, "the economy's tables are not all there", found.error());
     made->tables.emplace(std::move(*found));
     made->keys_kept = options.keys_kept;
+    made->clock = options.clock;
     made->checkpoint_every_ns = options.checkpoints.every_ns;
     made->region_directory = options.region_directory;
     made->how = {report.rebuilt,      report.reason.empty() ? report.remark : report.reason,
@@ -215,6 +213,9 @@ world world::open(const std::string& directory, const world_options& options) {
     const auto number = made->region->geometry().incarnation;
     const bool is_new = number == first_incarnation && report.last_lsn == 0;
     if (report.rebuilt && !is_new) {
+        // Its files know it only as of the last checkpoint. Nobody's answer: a keeper does it too.
+        static_cast<void>(
+            made->tables->time.show(*made->region, shm::deadline::in(clock_patience)));
         made->historian->recovered(report, number);
         const auto noted = note_recovery(*made->region, *made->keeper, report);
         if (!noted) refuse(directory, "its recovery cannot be told", noted.error());
@@ -274,6 +275,12 @@ shm::drain& world::drain() const noexcept { return *parts_->keeper; }
 const ledger& world::books() const noexcept { return parts_->tables->books; }
 
 const perdure::documents& world::documents() const noexcept { return parts_->tables->states; }
+
+const world_clock& world::clock() const noexcept { return parts_->tables->time; }
+
+result<receipt> world::start_clock(session& by) {
+    return by.write([&](tx& now) { return clock().start(now, parts_->clock); });
+}
 
 const opening& world::opened() const noexcept { return parts_->how; }
 
@@ -355,6 +362,7 @@ bool world::checkpoint(bool full, shm::deadline until) {
 void world::keep(const std::function<bool()>& stop) {
     key_retention keys(*parts_->region, books(), parts_->keys_kept);
     leftovers values(*parts_->region, documents().blobs());
+    ticker time(*parts_->region, clock());
     std::optional<observer> watched;
     if (parts_->historian) {
         watched.emplace(*parts_->region, *parts_->historian, parts_->checkpoint_every_ns);
@@ -363,6 +371,7 @@ void world::keep(const std::function<bool()>& stop) {
         if (stop()) return true;
         keys.step();
         values.step();
+        if (is_kept_here(*parts_->region)) time.step();
         if (watched) watched->step();
         return false;
     });

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <perdure/core/clock.hpp>
 #include <perdure/core/condition.hpp>
 #include <perdure/core/document.hpp>
 #include <perdure/core/ledger.hpp>
@@ -52,6 +53,7 @@ struct world_options {
     std::uint32_t slot_count = 64;
     std::uint64_t segment_bytes = 64ULL << 20;
     std::uint64_t keys_kept = 10'000'000;             ///< Commits an idempotency key is known for.
+    clock_settings clock{};                           ///< What start_clock() gives it.
     std::optional<std::uint32_t> group;               ///< access.group: a group that may attach.
     shm::access group_may = shm::access::read_write;  ///< access.rights: what for.
     std::string boot_id;  ///< Empty: the kernel's. Another one is another boot.
@@ -151,6 +153,10 @@ class world {
 
     [[nodiscard]] const ledger& books() const noexcept;
     [[nodiscard]] const perdure::documents& documents() const noexcept;
+    [[nodiscard]] const world_clock& clock() const noexcept;
+    /// Lets world time go on, as the options say; it does while somebody keeps the world. Errors:
+    /// as world_clock::start and session::write.
+    result<receipt> start_clock(session& by);
     [[nodiscard]] const opening& opened() const noexcept;
     [[nodiscard]] condition status() const;
     /// What became of what this process told to catalog.db: of checkpoints, recoveries, components
@@ -175,8 +181,8 @@ class world {
     bool checkpoint(bool full, shm::deadline until = shm::deadline::in(std::chrono::minutes(10)));
 
     /// The keeper's work until `stop` says true, asked at least ten times a second: drains, syncs,
-    /// sweeps. Waits for the lease first (a standby). Throws failure: durability_lost, lease_lost,
-    /// ...
+    /// sweeps, ends the ticks of a live clock. Waits for the lease first (a standby). Throws
+    /// failure: durability_lost, lease_lost, ...
     void keep(const std::function<bool()>& stop);
 
   private:

@@ -74,6 +74,13 @@ constexpr std::array all_settings{
             "it the oldest history goes. 0B: it goes once the disk is full."},
     setting{"ledger.keys_kept", setting_kind::count, "10000000", 65536, 1ULL << 40, 1, "",
             "For how many commits an idempotency key is known. Keys of an import: for ever."},
+    setting{"clock.tick", setting_kind::span, "1s", 10, 3'600'000, 1, "",
+            "How long a tick of world time is, once the world's clock is started."},
+    setting{"clock.missed", setting_kind::choice, "exact", 0, 0, 0, "exact|skip",
+            "What becomes of ticks that were missed because nobody kept the world: all are made "
+            "up, or world time stood still."},
+    setting{"clock.missed_max", setting_kind::time, "7d", 0, year, 1, "",
+            "The most that is made up at once; what was missed beyond it is dropped, and told."},
     setting{"access.group", setting_kind::text, "", 0, 0, 0, "",
             "A group, by name or number, whose members may attach. Empty: the owner alone."},
     setting{"access.rights", setting_kind::choice, "write", 0, 0, 0, "read|write",
@@ -89,11 +96,13 @@ constexpr std::array all_settings{
 };
 
 bool is_number(setting_kind kind) noexcept {
-    return kind == setting_kind::bytes || kind == setting_kind::count || kind == setting_kind::time;
+    return kind == setting_kind::bytes || kind == setting_kind::count ||
+           kind == setting_kind::time || kind == setting_kind::span;
 }
 
 std::string print_number(setting_kind kind, std::uint64_t number) {
     if (kind == setting_kind::time) return print_seconds(number);
+    if (kind == setting_kind::span) return print_milliseconds(number);
     return kind == setting_kind::bytes ? print_bytes(number) : std::to_string(number);
 }
 
@@ -135,8 +144,14 @@ std::string range_of(const setting& key) {
     return text;
 }
 
+result<std::uint64_t> parse_number(setting_kind kind, std::string_view text) noexcept {
+    if (kind == setting_kind::time) return parse_seconds(text);
+    if (kind == setting_kind::span) return parse_milliseconds(text);
+    return parse_bytes(text);
+}
+
 std::uint64_t checked_number(const setting& key, std::string_view text, const std::string& origin) {
-    const auto number = key.kind == setting_kind::time ? parse_seconds(text) : parse_bytes(text);
+    const auto number = parse_number(key.kind, text);
     const bool unit_where_none_is =
         key.kind == setting_kind::count && !std::ranges::all_of(text, ::isdigit);
     if (!number || unit_where_none_is || *number < key.least || *number > key.most ||

@@ -26,6 +26,7 @@ enum class setting_kind : std::uint8_t {
     count = 5,
     file_name = 6,  ///< Empty, or a name without a folder.
     time = 7,       ///< A number with s, min, h or d; kept as seconds.
+    span = 8,       ///< The same, or one with ms; kept as milliseconds.
 };
 
 /// One key of world.toml: what may stand behind it and what it means.
@@ -87,6 +88,13 @@ class config {
 
 /// The shortest exact text: "5min", "90s".
 [[nodiscard]] std::string print_seconds(std::uint64_t seconds);
+
+/// "100ms" and what parse_seconds() takes as milliseconds; a bare number is milliseconds. Answers
+/// bad_setting, overflow.
+[[nodiscard]] result<std::uint64_t> parse_milliseconds(std::string_view text) noexcept;
+
+/// The shortest exact text: "1s", "250ms".
+[[nodiscard]] std::string print_milliseconds(std::uint64_t milliseconds);
 
 /// The shortest exact text: "64MiB", "4097B".
 [[nodiscard]] std::string print_bytes(std::uint64_t bytes);

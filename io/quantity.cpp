@@ -17,6 +17,8 @@ struct unit {
 constexpr std::array byte_units{unit{"TiB", 1ULL << 40}, unit{"GiB", 1ULL << 30},
                                 unit{"MiB", 1ULL << 20}, unit{"KiB", 1ULL << 10}, unit{"B", 1}};
 constexpr std::array time_units{unit{"d", 86'400}, unit{"h", 3'600}, unit{"min", 60}, unit{"s", 1}};
+constexpr std::array span_units{unit{"d", 86'400'000}, unit{"h", 3'600'000}, unit{"min", 60'000},
+                                unit{"s", 1'000}, unit{"ms", 1}};
 
 result<std::uint64_t> parse(std::string_view text, std::span<const unit> units) noexcept {
     std::uint64_t number = 0;
@@ -58,5 +60,13 @@ result<std::uint64_t> parse_seconds(std::string_view text) noexcept {
 }
 
 std::string print_seconds(std::uint64_t seconds) { return print(seconds, time_units); }
+
+result<std::uint64_t> parse_milliseconds(std::string_view text) noexcept {
+    return parse(text, span_units);
+}
+
+std::string print_milliseconds(std::uint64_t milliseconds) {
+    return print(milliseconds, span_units);
+}
 
 }  // namespace perdure::io

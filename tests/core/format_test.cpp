@@ -3,6 +3,7 @@
 // docs/formats/tables.md, events.md and projections.md say what the structs of core say: every
 // described field at its place, and nothing else but headers and reserved bytes, without a gap.
 #include <boost/test/unit_test.hpp>
+#include <perdure/core/clock_format.hpp>
 #include <perdure/core/cursor_format.hpp>
 #include <perdure/core/document_format.hpp>
 #include <perdure/core/event_type_format.hpp>
@@ -48,7 +49,7 @@ void check_described(const pages& tables, const std::string& name) {
 
 BOOST_AUTO_TEST_CASE(the_rows_are_as_documented) {
     const auto tables = tables_of("tables.md");
-    BOOST_TEST(tables.size() == 12U);
+    BOOST_TEST(tables.size() == 13U);
     check_described<asset_row>(tables, "asset_row");
     check_described<account_row>(tables, "account_row");
     check_described<balance_row>(tables, "balance_row");
@@ -61,11 +62,12 @@ BOOST_AUTO_TEST_CASE(the_rows_are_as_documented) {
     check_described<refused_line>(tables, "refused_line");
     check_described<document_row>(tables, "document_row");
     check_described<document_version_row>(tables, "document_version_row");
+    check_described<clock_row>(tables, "clock_row");
 }
 
 BOOST_AUTO_TEST_CASE(the_events_are_as_documented) {
     const auto tables = tables_of("events.md");
-    BOOST_TEST(tables.size() == 18U);
+    BOOST_TEST(tables.size() == 19U);
     check_described<asset_created_v1>(tables, "asset_created_v1");
     check_described<asset_created_v2>(tables, "asset_created_v2");
     check_described<account_opened_v1>(tables, "account_opened_v1");
@@ -84,6 +86,7 @@ BOOST_AUTO_TEST_CASE(the_events_are_as_documented) {
     check_described<document_erased_v1>(tables, "document_erased_v1");
     check_described<document_limited_v1>(tables, "document_limited_v1");
     check_described<world_recovered_v1>(tables, "world_recovered_v1");
+    check_described<clock_ticked_v1>(tables, "clock_ticked_v1");
 }
 
 BOOST_AUTO_TEST_CASE(declarations_and_cursors_are_as_documented) {

@@ -362,6 +362,8 @@ BOOST_AUTO_TEST_CASE(a_world_of_an_earlier_build_gets_the_tables_it_lacks) {
     BOOST_TEST((refusal(where.directory(), reading) == errc::unknown_table));
     auto in = where.open();
     auto by = in.join();
+    const auto time = in.reader().read([&](view& seen) { return in.clock().read(seen); }).value();
+    BOOST_TEST(time.mode == static_cast<std::uint32_t>(clock_mode::stopped));
     found(in, by, 4, 1000);
     BOOST_TEST(pay(in, by, 0, 1, 10).has_value());
     BOOST_TEST(in.verify(by).sound);

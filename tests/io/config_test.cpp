@@ -173,4 +173,31 @@ BOOST_AUTO_TEST_CASE(bytes_are_printed_as_they_are_read) {
     BOOST_TEST((io::parse_bytes("GiB").error() == errc::bad_setting));
 }
 
+BOOST_AUTO_TEST_CASE(a_span_is_said_in_milliseconds_or_more) {
+    io::config config;
+    BOOST_TEST(config.number("clock.tick") == 1000U);
+    for (const auto& [text, milliseconds] : {std::pair{"100ms", 100U},
+                                             {"10", 10U},
+                                             {"2s", 2000U},
+                                             {"5min", 300'000U},
+                                             {"1h", 3'600'000U}}) {
+        config.assign(std::string("clock.tick=") + text);
+        BOOST_TEST(config.number("clock.tick") == milliseconds);
+    }
+    const std::string before = config.print();
+    for (const char* bad :
+         {"clock.tick=9ms", "clock.tick=3600001ms", "clock.tick=1d", "clock.tick=0.1s",
+          "clock.tick=", "clock.missed=coarse", "clock.missed_max=10ms", "clock.missed_max=367d"}) {
+        const std::string words = refused([&] { config.assign(bad); });
+        BOOST_TEST(holds(words, "give "), words);
+    }
+    BOOST_TEST(holds(refused([&] { config.assign("clock.tick=1ms"); }), "give 10ms to 1h"));
+    BOOST_TEST(config.print() == before);
+    for (const std::uint64_t each : {0U, 1U, 999U, 1000U, 1500U, 60'000U, 86'400'000U}) {
+        BOOST_TEST(io::parse_milliseconds(io::print_milliseconds(each)).value() == each);
+    }
+    BOOST_TEST(io::print_milliseconds(1500) == "1500ms");
+    BOOST_TEST((io::parse_milliseconds("18446744073709551615s").error() == errc::overflow));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
