@@ -88,8 +88,8 @@ endfunction()
 #
 # The target fast_tests builds those labelled fast. TWIN: there is a test name_rigged as well, the
 # same with the rigged libraries; planted bugs (perdure_planted) need it.
-# LABELS: fast (all of them under a minute), crash, fault, fuzz, system, install, model, soak,
-# torture.
+# LABELS: fast (all of them under a minute), crash, fault, fuzz, system, install, model, plugins,
+# soak, torture.
 # A test finds the command in $PERDURE_BIN and the rigged one in $PERDURE_RIGGED_BIN.
 function(perdure_test name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL;TWIN" "TIMEOUT" "LABELS;SOURCES;LIBS;ARGS")
@@ -248,4 +248,21 @@ function(perdure_install)
     install(FILES "${PROJECT_BINARY_DIR}/perdure-config.cmake"
         "${PROJECT_BINARY_DIR}/perdure-config-version.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/FindSoci.cmake" DESTINATION "${package}")
+    perdure_install_sdk()
+endfunction()
+
+# The package perdure_sdk: headers and perdure_add_plugin(), without any library.
+function(perdure_install_sdk)
+    set(package "${CMAKE_INSTALL_LIBDIR}/cmake/perdure_sdk")
+    install(TARGETS perdure_sdk EXPORT perdure_sdk_targets
+        FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT sdk)
+    install(EXPORT perdure_sdk_targets NAMESPACE perdure:: DESTINATION "${package}" COMPONENT sdk)
+    configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/sdk_config.cmake.in"
+        "${PROJECT_BINARY_DIR}/perdure_sdk-config.cmake" INSTALL_DESTINATION "${package}")
+    write_basic_package_version_file("${PROJECT_BINARY_DIR}/perdure_sdk-config-version.cmake"
+        COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+    install(FILES "${PROJECT_BINARY_DIR}/perdure_sdk-config.cmake"
+        "${PROJECT_BINARY_DIR}/perdure_sdk-config-version.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/perdure_plugin.cmake"
+        DESTINATION "${package}" COMPONENT sdk)
 endfunction()

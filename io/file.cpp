@@ -20,6 +20,7 @@ namespace perdure::io {
 namespace {
 
 constexpr unsigned file_mode = 0600;
+constexpr unsigned read_only_mode = 0444;
 constexpr unsigned directory_mode = 0700;
 constexpr int interrupted_max = 100;
 
@@ -155,10 +156,11 @@ errc file_system::refuse(std::string_view call, const std::string& thing, int nu
 result<file> file_system::open(const std::string& path, open_mode mode) {
     int flags = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
     flags |= mode == open_mode::read ? O_RDONLY : O_RDWR;
-    if (mode == open_mode::create) flags |= O_CREAT | O_EXCL;
+    const bool is_frozen = mode == open_mode::create_read_only;
+    if (mode == open_mode::create || is_frozen) flags |= O_CREAT | O_EXCL;
     if (mode == open_mode::open_or_create) flags |= O_CREAT;
-    const int descriptor =
-        uninterrupted([&] { return calls_.open(path.c_str(), flags, file_mode); });
+    const unsigned rights = is_frozen ? read_only_mode : file_mode;
+    const int descriptor = uninterrupted([&] { return calls_.open(path.c_str(), flags, rights); });
     if (descriptor < 0) return refuse("open", path, -descriptor);
     return file(*this, descriptor, path);
 }

@@ -73,6 +73,7 @@ enum class open_mode {
     read_write = 2,  ///< An existing file.
     create = 3,      ///< A new file; errc::exists if there is one.
     open_or_create = 4,
+    create_read_only = 5,  ///< A new file that this handle alone may write, and everybody read.
 };
 
 /// Paths, results and the last error's text on top of kernel_calls.

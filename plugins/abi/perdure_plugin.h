@@ -2,9 +2,9 @@
  *
  * The binary interface between Perdure and its plugins: C11, usable from C++.
  *
- * Promise     What stands here never moves and is never taken away: structs grow at their end, under
- *             a new minor version, and each says its own size. A host of version 1.x loads every
- *             plugin that was built for 1.y.
+ * Promise     What stands here never moves and is never taken away: structs grow at their end,
+ *             under a new minor version, and each says its own size. A host of version 1.x loads
+ *             every plugin that was built for 1.y.
  * Death       A plugin may die in any call. Its effects and its state change in one transaction or
  *             not at all, and it is called again with what it had not finished.
  * Power loss  A plugin that was told of a commit may be called again without it: after a power loss
@@ -41,7 +41,7 @@ extern "C" {
 #define PERDURE_GRANT_EXCEEDED 174   /* More than it may mint in one window. */
 #define PERDURE_STALE_GENERATION 175 /* Another instance has taken over: end. */
 #define PERDURE_OUT_OF_STEP 176      /* Not the next position of this window. */
-#define PERDURE_BAD_COMMAND 177      /* Unknown kind, wrong size, or a field that must be 0 is not. */
+#define PERDURE_BAD_COMMAND 177      /* Unknown kind, wrong size, or a stray field. */
 
 /* An account, faucet, hold or a row's key. Zero is none. */
 typedef struct perdure_id {

@@ -9,11 +9,11 @@ constexpr std::uint64_t records_a_turn = 8192;  // Also where none of them matte
 
 }  // namespace
 
-event_feed::event_feed(const world& in, const std::set<std::string>& follow, std::uint64_t cursor,
-                       durability level)
-    : from_(in.follow(cursor + 1, level)), follows_all_(follow.empty()), lsn_(cursor) {
+event_feed::event_feed(subscription from, const event_catalogue& known,
+                       const std::set<std::string>& follow, std::uint64_t cursor)
+    : from_(std::move(from)), follows_all_(follow.empty()), lsn_(cursor) {
     for (const auto& name : follow) {
-        if (const auto type = in.events().type_named(name); type != 0) types_.insert(type);
+        if (const auto type = known.type_named(name); type != 0) types_.insert(type);
     }
 }
 

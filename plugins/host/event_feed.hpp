@@ -19,9 +19,9 @@ class event_feed {
     static constexpr std::size_t payload_bytes_max = 128U << 10;
     static constexpr std::uint64_t events_max = 512;
 
-    /// `follow` empty: all types. Behind the cursor's LSN.
-    event_feed(const world& in, const std::set<std::string>& follow, std::uint64_t cursor,
-               durability level);
+    /// `follow` empty: all types. `from` stands behind the cursor.
+    event_feed(subscription from, const event_catalogue& known, const std::set<std::string>& follow,
+               std::uint64_t cursor);
 
     /// What has come, up to some hundred events. Errors: the subscription's, garbled, value_too_large
     /// (a record whose events do not fit).

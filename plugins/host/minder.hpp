@@ -61,7 +61,7 @@ class minder final : outlet {
     void refuse(session& by, const failure& why);
     void end_instance();
     void rest(bool was_idle) const;
-    void note_step(session& by, const step_note& note, plugin_state next) const;
+    std::uint64_t note_step(session& by, const step_note& note, plugin_state next) const;
     void say(std::uint32_t level, std::string_view text) const { with_.say(id_, level, text); }
     [[nodiscard]] std::uint64_t world_ns(session& by) const;
 
@@ -75,6 +75,7 @@ class minder final : outlet {
     manifest what_;
     std::string file_;  // Of the instance at hand.
     std::unique_ptr<instance> one_;
+    std::optional<event_catalogue> events_;
     std::optional<admission> desk_;
     std::optional<event_feed> feed_;
     session* by_ = nullptr;  // While the thread runs.

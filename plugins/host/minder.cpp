@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/wait.h>
+
+#include <cstring>
+#include <perdure/plugins/host/minder.hpp>
+#include <perdure/plugins/host/store.hpp>
+
+namespace perdure::plugins {
+namespace {
+
+constexpr std::chrono::milliseconds idle_pause{5};
+constexpr std::uint64_t calm_lsns =
+    4096;  // A cursor is stored when it has come so far for nothing.
+constexpr std::size_t counters_max = 64;
+
+std::uint64_t now_ns() noexcept { return shm::system_park().now_ns(); }
+
+template <class T>
+std::span<const std::byte> bytes_of(const T& of) noexcept {
+    return std::as_bytes(std::span(&of, 1));
+}
+
+bool is(const plugin_row& row, plugin_state state) noexcept {
+    return row.state == static_cast<std::uint32_t>(state);
+}
+
+std::string how_it_ended(const call_outcome& end) {
+    const int status = static_cast<int>(end.number);
+    switch (end.how) {
+        case call_end::died:
+            return WIFSIGNALED(status) ? "it died of signal " + std::to_string(WTERMSIG(status))
+                                       : "it left with code " + std::to_string(WEXITSTATUS(status));
+        case call_end::hung: return "it was killed at its hard deadline";
+        case call_end::broke_rules:
+            return "it was killed for what it sent: " + std::string(name(end.cause));
+        case call_end::answered: break;
+    }
+    return "it answered";
+}
+
+/// The same whenever the window is run, on every machine.
+std::uint64_t seed_of(account_id plugin, std::uint64_t window) noexcept {
+    std::uint64_t x = plugin.high ^ (window + 1) * 0x9e3779b97f4a7c15ULL;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
+    return x ^ x >> 31;
+}
+
+}  // namespace
+
+minder::minder(const host_terms& with, const plugin_row& first)
+    : with_(with),
+      id_(text_in(first.id)),
+      plugin_(registry::account_of(id_)),
+      thread_([this] { run(); }) {}
+
+minder::~minder() {
+    stop();
+    thread_.join();
+}
+
+void minder::run() noexcept {
+    try {
+        auto by = with_.kept->join();
+        by_ = &by;
+        while (!ended_.load()) turn(by);
+    } catch (const std::exception& error) {
+        say(PERDURE_LOG_ERROR, std::string("its minder ends: ") + error.what());
+    } catch (...) {
+        say(PERDURE_LOG_ERROR, "its minder ends");
+    }
+    one_.reset();
+    by_ = nullptr;
+    ended_.store(true);
+}
+
+/// One look at the row, and one piece of work at most.
+void minder::turn(session& by) {
+    const auto row = by.read([&](view& seen) { return with_.plugins->row(seen, plugin_); });
+    if (!row && row.error() != errc::unknown_plugin) {
+        rest(true);
+        return;
+    }
+    const bool is_wanted =
+        row && (is(*row, plugin_state::loaded) || is(*row, plugin_state::active));
+    if (stops_.load() || !is_wanted) {
+        end_instance();
+        ended_.store(true);
+        return;
+    }
+    if (now_ns() < retry_at_) {
+        rest(true);
+        return;
+    }
+    if (one_ != nullptr && text_in(row->file) != file_) end_instance();
+    if (one_ == nullptr) {
+        rest(!start(by, *row));
+        return;
+    }
+    call_outcome ended;
+    if (!one_->is_alive(ended)) {
+        lost(by, ended);
+        return;
+    }
+    rest(!deliver(by, *row));
+}
+
+bool minder::start(session& by, const plugin_row& row) {
+    try {
+        return begin(by, row);
+    } catch (const failure& why) {
+        refuse(by, why);
+        return false;
+    }
+}
+
+/// Makes the instance, and lets it take over: from its new generation on the old one is fenced.
+bool minder::begin(session& by, const plugin_row& row) {
+    io::kernel_calls calls;
+    io::file_system files(calls);
+    file_ = text_in(row.file);
+    const auto path = store(files, with_.kept->directory()).path_of(file_);
+    what_ = manifest::of_file(path);
+    const auto texts = by.read([&](view& seen) -> result<std::pair<std::string, std::string>> {
+        auto granted = PERDURE_TRY(with_.plugins->text(seen, row.granted));
+        return std::pair(std::move(granted), PERDURE_TRY(with_.plugins->text(seen, row.config)));
+    });
+    if (!texts) throw failure(texts.error(), "plugin " + id_ + ": its row", "run perdure verify");
+    if (texts->first != what_.wants.canonical() || what_.id != id_) {
+        throw failure(errc::not_granted, "plugin " + id_ + " wants other rights than were granted",
+                      "load it again with --grant");
+    }
+    const bool is_process = row.host == static_cast<std::uint32_t>(host_kind::process);
+    const instance_terms terms{.file = path,
+                               .plugin = plugin_,
+                               .read = what_.wants.read,
+                               .memory_bytes = what_.limits.memory_bytes,
+                               .hard_ns = what_.limits.hard_ns,
+                               .program = with_.program,
+                               .user = with_.user};
+    auto& where = with_.kept->region();
+    one_ = is_process ? start_process(where, terms, *this) : start_inline(where, terms, *this);
+    process_.store(one_->process());
+    std::string config(sizeof(std::uint64_t), '\0');
+    config += what_.configure(texts->second);
+    if (!accept(one_->call(message_kind::configure,
+                           std::as_bytes(std::span(config.data(), config.size())),
+                           what_.limits.hard_ns),
+                "configure")) {
+        return false;
+    }
+    call_ = {};
+    call_.generation = note_step(by, {plugin_step::activated}, plugin_state::active);
+    auto known = event_catalogue::read(where);  // There may be more events than at the opening.
+    if (!known) throw failure(known.error(), "plugin " + id_ + ": events", "run perdure verify");
+    events_ = std::move(*known);
+    desk_.emplace(where, with_.kept->books(), *with_.plugins,
+                  grant::of(plugin_, what_.wants, *events_));
+    feed_.reset();
+    denied_ = 0;
+    return accept(
+        one_->call(message_kind::activate, bytes_of(call_.generation), what_.limits.hard_ns),
+        "activate");
+}
+
+/// Writes what became of it, and its event, in one transaction; answers the generation, which
+/// `activated` raises.
+std::uint64_t minder::note_step(session& by, const step_note& note, plugin_state next) const {
+    std::uint64_t generation = 0;
+    const auto noted = by.write([&](tx& now) -> result<> {
+        auto* row = PERDURE_TRY(with_.plugins->edit(now, plugin_));
+        if (!is(*row, plugin_state::loaded) && !is(*row, plugin_state::active)) return {};
+        if (note.step == plugin_step::activated) row->generation += 1;
+        if (note.step == plugin_step::crashed || note.step == plugin_step::hung) row->crashes += 1;
+        row->state = static_cast<std::uint32_t>(next);
+        row->cause = static_cast<std::uint32_t>(note.cause);
+        generation = row->generation;
+        with_.plugins->tell(now, *row, note);
+        return {};
+    });
+    if (!noted) {
+        throw failure(noted.error(), "plugin " + id_ + ": its row cannot be written",
+                      std::string(remedy(noted.error())));
+    }
+    return generation;
+}
+
+void minder::refuse(session& by, const failure& why) {
+    one_.reset();
+    process_.store(0);
+    say(PERDURE_LOG_ERROR, why.thing() + "; " + why.todo());
+    const auto again = patience_.died(now_ns());
+    retry_at_ = again.value_or(0);
+    note_step(by, {plugin_step::refused, why.reason()}, plugin_state::loaded);
+    if (again) return;
+    say(PERDURE_LOG_ERROR, "quarantined: it could not be started five times in ten minutes");
+    note_step(by, {plugin_step::quarantined, why.reason()}, plugin_state::quarantined);
+}
+
+/// Its process is gone, by its own doing or ours.
+void minder::lost(session& by, const call_outcome& end) {
+    one_.reset();
+    process_.store(0);
+    const auto step = end.how == call_end::hung          ? plugin_step::hung
+                      : end.how == call_end::broke_rules ? plugin_step::broke_rules
+                                                         : plugin_step::crashed;
+    const errc cause = end.cause == errc{} ? errc::plugin_failed : end.cause;
+    say(PERDURE_LOG_ERROR, how_it_ended(end));
+    note_step(by, {step, cause, end.number}, plugin_state::active);
+    const auto again = patience_.died(now_ns());
+    retry_at_ = again.value_or(0);
+    if (again) return;
+    say(PERDURE_LOG_ERROR, "quarantined: it died five times in ten minutes");
+    note_step(by, {plugin_step::quarantined, cause}, plugin_state::quarantined);
+}
+
+/// What a call has come to; false when the instance is gone or its work is not done.
+bool minder::accept(const call_outcome& end, std::string_view what) {
+    if (one_ != nullptr) {
+        const auto denied = one_->denied();
+        if (denied.count > denied_) {
+            say(PERDURE_LOG_WARN, "denied: system call " + std::to_string(denied.call) + ", " +
+                                      std::to_string(denied.count - denied_) + " calls in " +
+                                      std::string(what));
+            denied_ = denied.count;
+        }
+    }
+    if (end.how != call_end::answered) {
+        lost(*by_, end);
+        return false;
+    }
+    if (end.ns > what_.limits.soft_ns) {
+        say(PERDURE_LOG_WARN, std::string(what) + " took " + std::to_string(end.ns / 1'000'000) +
+                                  " ms, beyond its soft limit");
+    }
+    if (end.status == PERDURE_OK) {
+        patience_.worked();
+        return true;
+    }
+    retry_at_ = patience_.failed(now_ns());
+    say(PERDURE_LOG_WARN, std::string(what) + " answers " + std::to_string(end.status) + " (" +
+                              std::string(name(static_cast<errc>(end.status))) +
+                              "); it is called again in " +
+                              std::to_string((retry_at_ - now_ns()) / 1'000'000) + " ms");
+    return false;
+}
+
+bool minder::deliver(session& by, const plugin_row& row) {
+    return what_.kind == plugin_kind::tick ? deliver_tick(by, row) : deliver_events(by);
+}
+
+std::uint64_t minder::world_ns(session& by) const {
+    const auto row = by.read([&](view& seen) { return with_.kept->clock().read(seen); });
+    return row ? row->world_ns : 0;
+}
+
+bool minder::deliver_tick(session& by, const plugin_row& row) {
+    const auto due = plan_window(row, what_, world_ns(by));
+    if (!due) return false;
+    if (due->skipped != 0) return skip(by, *due);
+    call_.kind = call_kind::tick;
+    call_.window = row.window;
+    call_.from_ns = due->from_ns;
+    call_.to_ns = due->to_ns;
+    const perdure_tick tick{sizeof tick,
+                            0,
+                            row.window,
+                            due->from_ns,
+                            due->to_ns,
+                            row.done,
+                            seed_of(plugin_, row.window),
+                            call_.generation,
+                            what_.limits.hard_ns};
+    if (!accept(one_->call(message_kind::tick, bytes_of(tick), what_.limits.hard_ns), "on_tick")) {
+        return true;
+    }
+    const auto finished = desk_->finish(by, call_);
+    if (!finished && finished.error() != errc::stale_generation) {
+        say(PERDURE_LOG_WARN, "its window stays open: " + std::string(name(finished.error())));
+    }
+    return true;
+}
+
+/// Windows that its manifest does not want made up.
+bool minder::skip(session& by, const due_window& due) {
+    const auto skipped = by.write([&](tx& now) -> result<> {
+        auto* row = PERDURE_TRY(with_.plugins->edit(now, plugin_));
+        if (row->generation != call_.generation) return errc::stale_generation;
+        row->from_ns = due.from_ns;
+        row->window += due.skipped;
+        with_.plugins->tell(now, *row, {plugin_step::skipped, {}, due.skipped});
+        return {};
+    });
+    return skipped.has_value();
+}
+
+bool minder::deliver_events(session& by) {
+    if (!feed_) {
+        const auto row = by.read([&](view& seen) { return with_.plugins->row(seen, plugin_); });
+        if (!row) return false;
+        // What leaves the world follows what is durable.
+        const auto level =
+            what_.kind == plugin_kind::sink ? durability::durable : durability::applied;
+        passed_lsn_ = row->cursor;
+        feed_.emplace(with_.kept->follow(row->cursor + 1, level), *events_, what_.follow,
+                      row->cursor);
+    }
+    const std::uint64_t world = world_ns(by);
+    const auto got = feed_->next(world);
+    if (!got) {
+        say(PERDURE_LOG_ERROR, "no events: " + std::string(name(got.error())));
+        retry_at_ = patience_.failed(now_ns());
+        feed_.reset();
+        return false;
+    }
+    call_.kind = call_kind::events;
+    call_.window = what_.every_ns == 0 ? 0 : world / what_.every_ns;
+    call_.last_lsn = got->last_lsn;
+    if (got->events != 0 &&
+        !accept(one_->call(message_kind::events, got->payload, what_.limits.hard_ns),
+                "on_events")) {
+        feed_.reset();
+        return true;
+    }
+    if (got->events != 0 || got->last_lsn - passed_lsn_ >= calm_lsns) {
+        if (desk_->pass(by, call_)) passed_lsn_ = got->last_lsn;
+    }
+    return got->events != 0 || got->last_lsn >= got->first_lsn;
+}
+
+/// In good order, if it answers in time.
+void minder::end_instance() {
+    if (one_ == nullptr) return;
+    const std::uint64_t deadline = what_.limits.hard_ns;
+    if (one_->call(message_kind::quiesce, bytes_of(deadline), deadline).how == call_end::answered) {
+        one_->call(message_kind::end, {}, deadline);
+    }
+    one_.reset();
+    process_.store(0);
+    for (const auto& [name, count] : counts_) {
+        say(PERDURE_LOG_INFO, "counted: " + name + " " + std::to_string(count));
+    }
+    counts_.clear();
+}
+
+void minder::rest(bool was_idle) const {
+    if (was_idle && !stops_.load()) std::this_thread::sleep_for(idle_pause);
+}
+
+commit_answer minder::commit(std::span<const std::byte> batch) {
+    if (!desk_) return {.refusal = errc::stale_generation};
+    return desk_->commit(*by_, call_, batch);
+}
+
+void minder::log(std::uint32_t level, std::string_view text) { say(level, text); }
+
+void minder::count(std::string_view name, std::int64_t more) {
+    const auto known = counts_.find(std::string(name));
+    if (known != counts_.end()) {
+        known->second += more;
+    } else if (counts_.size() < counters_max) {
+        counts_.emplace(name, more);
+    }
+}
+
+}  // namespace perdure::plugins
