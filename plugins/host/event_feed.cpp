@@ -13,12 +13,12 @@ event_feed::event_feed(subscription from, const event_catalogue& known,
                        const std::set<std::string>& follow, std::uint64_t cursor)
     : from_(std::move(from)), follows_all_(follow.empty()), lsn_(cursor) {
     for (const auto& name : follow) {
-        if (const auto type = known.type_named(name); type != 0) types_.insert(type);
+        if (const auto type = known.type_named(name); type != 0) followed_.insert(type);
     }
 }
 
 bool event_feed::is_followed(std::uint16_t type) const noexcept {
-    return follows_all_ || types_.contains(type);
+    return follows_all_ || followed_.contains(type);
 }
 
 /// False when the record does not fit behind what is there already.

@@ -23,14 +23,14 @@ class event_feed {
     event_feed(subscription from, const event_catalogue& known, const std::set<std::string>& follow,
                std::uint64_t cursor);
 
-    /// What has come, up to some hundred events. Errors: the subscription's, garbled, value_too_large
-    /// (a record whose events do not fit).
     struct batch {
         std::uint64_t first_lsn = 0;
         std::uint64_t last_lsn = 0;  ///< Everything up to it has been looked at.
         std::uint64_t events = 0;
         std::span<const std::byte> payload;  ///< An events_message. Until the next call.
     };
+    /// What has come, up to some hundred events. Errors: the subscription's, garbled,
+    /// value_too_large (a record whose events do not fit).
     result<batch> next(std::uint64_t world_ns);
 
   private:
@@ -39,7 +39,7 @@ class event_feed {
 
     subscription from_;
     bool follows_all_;
-    std::set<std::uint16_t> types_;
+    std::set<std::uint16_t> followed_;
     shm::record_walk rest_{std::span<const std::byte>()};
     std::optional<shm::record_view> held_;  // A record that did not fit any more.
     std::vector<std::byte> payload_;

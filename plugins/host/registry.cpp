@@ -7,8 +7,6 @@
 namespace perdure::plugins {
 namespace {
 
-constexpr std::string_view account_prefix = "plugin:";
-
 shm::schema plugin_schema() { return shm::schema_of<plugin_row>("plugins"); }
 shm::schema allowance_schema() { return shm::schema_of<allowance_row>("plugin_allowances"); }
 shm::schema state_schema() { return shm::schema_of<plugin_state_row>("plugin_states"); }
@@ -57,9 +55,11 @@ std::vector<event_declaration> plugin_events() {
                 .described()};
 }
 
-account_id registry::account_of(std::string_view id) noexcept {
-    return account_id::of(std::string(account_prefix).append(id));
+std::string registry::account_name(std::string_view id) {
+    return std::string("plugin:").append(id);
 }
+
+account_id registry::account_of(std::string_view id) { return account_id::of(account_name(id)); }
 
 std::string registry::faucet_name(account_id plugin, std::string_view code, faucet_kind way) {
     constexpr std::string_view digits = "0123456789abcdef";

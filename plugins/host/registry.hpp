@@ -39,8 +39,9 @@ struct step_note {
 
 class registry {
   public:
+    static std::string account_name(std::string_view id);
     /// The id of a plugin's account, and the key of everything it has.
-    static account_id account_of(std::string_view id) noexcept;
+    static account_id account_of(std::string_view id);
     /// Name of the faucet that a plugin mints through, and of the sink it burns through.
     static std::string faucet_name(account_id plugin, std::string_view code, faucet_kind way);
 

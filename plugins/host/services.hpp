@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The services of perdure_plugin.h, for one plugin: reading from the region, everything else through
-// an outlet.
+// The services of perdure_plugin.h, for one plugin: reading from the region, everything else
+// through an outlet.
 //
 // Promise     A service that was not granted is not there. Nothing here stores into the region.
 // Threads     The one on which the plugin is called.

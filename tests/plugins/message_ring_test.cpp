@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Claims of plugins/host/message_ring.hpp: messages arrive whole, in order and once, over the ring's
-// end too; a full ring refuses in time; whatever stands in the marks and the bytes, the reader reads
-// no byte outside of the ring and answers garbled or a message within the limits.
+// Claims of plugins/host/message_ring.hpp: messages arrive whole, in order and once, over the
+// ring's end too; a full ring refuses in time; whatever stands in the marks and the bytes, the
+// reader reads no byte outside of the ring and answers garbled or a message within the limits.
 #include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
