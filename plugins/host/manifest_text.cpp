@@ -105,7 +105,8 @@ constexpr text_rule account_rule{"names of 1 to 128 bytes", is_short<128>};
 constexpr text_rule host_rule{"host and port, in small letters: \"hooks.example.org:443\"",
                               is_host};
 constexpr text_rule unit_rule{"a unit of 1 to 15 bytes", is_short<15>};
-constexpr text_rule quantity_rule{"a number and its unit", is_short<31>};
+constexpr text_rule quantity_rule{"a number and its unit",
+                                  [](std::string_view text) { return text.size() <= 31; }};
 constexpr text_rule option_rule{"a text of at most 4096 bytes",
                                 [](std::string_view text) { return text.size() <= 4096; }};
 

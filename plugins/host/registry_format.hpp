@@ -3,8 +3,8 @@
 // FORMAT the rows of the plugins' tables, and the event of their lives.
 //
 // Invariants  U1 `done` commits of the window that begins at `from_ns` have been made, and no
-//             other; each raised it in its own transaction. When it is above 0, `to_ns` is where that
-//             window ends, whoever runs it again.
+//             other; each raised it in its own transaction. When it is above 0, `to_ns` is
+//             where that window ends, whoever runs it again.
 //             U2 `generation` goes up with every instance that is started; a commit names it.
 //             U3 what a plugin has minted in a window stands in its allowance row, changed with the
 //             mint.

@@ -59,15 +59,15 @@ class batch {
         made.source = source;
         return post(made);
     }
-    /// Amount 0: all that is left.
-    batch& release(const perdure_id& hold, std::int64_t amount = 0, remark why = {}) {
-        perdure_command made = command(PERDURE_COMMAND_RELEASE, {0, amount}, why);
+    /// Part 0: all that is left.
+    batch& release(const perdure_id& hold, std::int64_t part = 0, remark why = {}) {
+        perdure_command made = command(PERDURE_COMMAND_RELEASE, {0, part}, why);
         made.object = hold;
         return post(made);
     }
-    batch& capture(const perdure_id& hold, const perdure_id& target, std::int64_t amount = 0,
+    batch& capture(const perdure_id& hold, const perdure_id& target, std::int64_t part = 0,
                    remark why = {}) {
-        perdure_command made = command(PERDURE_COMMAND_CAPTURE, {0, amount}, why);
+        perdure_command made = command(PERDURE_COMMAND_CAPTURE, {0, part}, why);
         made.object = hold;
         made.target = target;
         return post(made);

@@ -24,7 +24,7 @@ std::string bin(const std::string& name) {
     return std::string(build) + "/" + name;
 }
 
-std::string sample(const std::string& name) { return bin("tests/plugins/" + name + ".so"); }
+std::string sample(const std::string& name) { return bin("tests/plugins/samples/" + name + ".so"); }
 
 std::string contents(const std::string& path) {
     std::ifstream file(path);
