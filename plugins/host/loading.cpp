@@ -60,8 +60,7 @@ void check_names(world& in, session& by, const manifest& what) {
 
 /// The account that everything a plugin has belongs to. Loaded again, it has it already.
 result<> open_account(tx& by, const ledger& books, std::string_view id) {
-    const auto opened =
-        books.open_account(by, registry::account_name(id), account_kind::plugin);
+    const auto opened = books.open_account(by, registry::account_name(id), account_kind::plugin);
     if (!opened && opened.error() != errc::exists) return opened.error();
     return {};
 }
