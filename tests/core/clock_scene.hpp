@@ -4,11 +4,13 @@
 #pragma once
 
 #include <boost/test/unit_test.hpp>
+#include <functional>
 #include <memory>
 #include <perdure/core/ticker.hpp>
 #include <perdure/shm/record_view.hpp>
 #include <perdure/tests/print_errc.hpp>
 #include <perdure/tests/shm/bank.hpp>
+#include <utility>
 #include <vector>
 
 namespace perdure::tests {
@@ -23,10 +25,14 @@ class set_time final : public shm::park {
   public:
     std::uint64_t now = hour;
     std::uint64_t wall = 1'000 * day;
+    std::function<void()> meanwhile;  ///< Happens once, when somebody next asks for the wall clock.
 
     void pass(std::uint64_t ns) noexcept { now += ns, wall += ns; }
     [[nodiscard]] std::uint64_t now_ns() noexcept override { return now; }
-    [[nodiscard]] std::uint64_t wall_ns() noexcept override { return wall; }
+    [[nodiscard]] std::uint64_t wall_ns() noexcept override {
+        if (const auto happens = std::exchange(meanwhile, nullptr)) happens();
+        return wall;
+    }
     void wait(const std::uint32_t&, std::uint32_t,
               std::chrono::nanoseconds slice) noexcept override {
         pass(static_cast<std::uint64_t>(slice.count()));

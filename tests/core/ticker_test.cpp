@@ -202,6 +202,24 @@ BOOST_FIXTURE_TEST_CASE(two_beside_each_other_end_each_tick_once, ticking) {
     BOOST_TEST(row().tick == passed / second);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_tick_that_another_one_has_just_ended_is_not_ended_again, ticking) {
+    live(missed_policy::exact);
+    pass(second / 2);
+    // After this one has looked, and before its transaction.
+    time.meanwhile = [&] { BOOST_TEST(advance({1, time.wall}) == errc{}); };
+    pass(second / 2);
+    BOOST_TEST(!time.meanwhile);
+    BOOST_TEST(row().tick == 1U);  // N1
+    pass(second);
+    BOOST_TEST(row().tick == 2U);
+    BOOST_TEST(last().ticks == 1U);
+    // The same with a stop: no tick ends in a stopped clock.
+    pass(second / 2);
+    time.meanwhile = [&] { BOOST_TEST(stop() == errc{}); };
+    pass(second / 2);
+    BOOST_TEST(row().tick == 2U);
+}
+
 BOOST_FIXTURE_TEST_CASE(what_could_not_be_committed_is_committed_later, ticking) {
     live(missed_policy::exact);
     pass(second);
