@@ -21,10 +21,11 @@ bool has_moved(const clock_row& now, const clock_row& before) noexcept {
 
 }  // namespace
 
-ticker::ticker(shm::region& where, const world_clock& of) noexcept
-    : where_(&where),
-      clock_(of),
-      place_(where.at<clock_row>(shm::locate(where, of.table(), of.row()))) {}
+ticker::ticker(shm::region& where, const world_clock& of) noexcept : where_(&where), clock_(of) {
+    const std::uint64_t at = shm::locate(where, of.table(), of.row());
+    PERDURE_ASSERT(at != 0);  // Rows stay where they are.
+    place_ = where.at<clock_row>(at);
+}
 
 /// What the clock's policy makes of time that was missed.
 void ticker::miss(lapse& into, std::uint64_t missed_ns) const noexcept {

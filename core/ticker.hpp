@@ -49,7 +49,7 @@ class ticker {
 
     shm::region* where_;
     world_clock clock_;
-    const clock_row* place_;
+    const clock_row* place_ = nullptr;
     std::optional<shm::session> self_;  // Joined when the clock is live.
     clock_row known_{};                 // As it was read, or as this one left it.
     lapse passed_;                      // Up to seen_ns_.

@@ -3,10 +3,14 @@
 // A clock in a small region of its own, in time that a test sets, and what the journal says of it.
 #pragma once
 
+#include <boost/test/unit_test.hpp>
+#include <functional>
+#include <memory>
 #include <perdure/core/ticker.hpp>
 #include <perdure/shm/record_view.hpp>
 #include <perdure/tests/print_errc.hpp>
 #include <perdure/tests/shm/bank.hpp>
+#include <utility>
 #include <vector>
 
 namespace perdure::tests {
@@ -21,10 +25,14 @@ class set_time final : public shm::park {
   public:
     std::uint64_t now = hour;
     std::uint64_t wall = 1'000 * day;
+    std::function<void()> meanwhile;  ///< Happens once, when somebody next asks for the wall clock.
 
     void pass(std::uint64_t ns) noexcept { now += ns, wall += ns; }
     [[nodiscard]] std::uint64_t now_ns() noexcept override { return now; }
-    [[nodiscard]] std::uint64_t wall_ns() noexcept override { return wall; }
+    [[nodiscard]] std::uint64_t wall_ns() noexcept override {
+        if (const auto happens = std::exchange(meanwhile, nullptr)) happens();
+        return wall;
+    }
     void wait(const std::uint32_t&, std::uint32_t,
               std::chrono::nanoseconds slice) noexcept override {
         pass(static_cast<std::uint64_t>(slice.count()));
@@ -115,5 +123,33 @@ inline std::string untiled(const std::vector<clock_ticked_v1>& windows, const cl
     if (ticks != row.tick) return "the row's tick is not the number of ticks told";
     return {};
 }
+
+/// The same with a keeper that ticks.
+struct ticking : clock_scene {
+    std::unique_ptr<ticker> keeper = std::make_unique<ticker>(where, clock);
+
+    void live(missed_policy missed, std::uint64_t missed_max_ns = 7 * day,
+              std::uint64_t tick_ns = second) {
+        BOOST_TEST_REQUIRE(start({tick_ns, missed, missed_max_ns}) == errc{});
+        keeper->step();
+    }
+    void pass(std::uint64_t ns) {
+        time.pass(ns);
+        keeper->step();
+    }
+    /// Nobody keeps the world for so long; then somebody else does.
+    void absence(std::uint64_t ns) {
+        keeper.reset();
+        time.pass(ns);
+        keeper = std::make_unique<ticker>(where, clock);
+        keeper->step();
+    }
+    clock_ticked_v1 last() {
+        const auto all = windows();
+        BOOST_TEST_REQUIRE(!all.empty());
+        BOOST_TEST(untiled(all, row()) == "");
+        return all.back();
+    }
+};
 
 }  // namespace perdure::tests
