@@ -228,7 +228,8 @@ function(perdure_install)
         FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
     install(EXPORT perdure_targets NAMESPACE perdure:: DESTINATION "${package}")
     if(TARGET perdure)
-        install(TARGETS perdure RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+        install(TARGETS perdure
+            RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT command)
     endif()
 
     # The face users include, one step above the folders.

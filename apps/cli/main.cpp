@@ -15,6 +15,7 @@
 #include <perdure/apps/cli/state.hpp>
 #include <perdure/apps/cli/world_history.hpp>
 #include <perdure/apps/import/options.hpp>
+#include <perdure/apps/plugin/command.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -40,6 +41,7 @@ struct command_line {
     std::function<int()> chosen;
     history_session history{where, chosen};
     reading_session reading{where, chosen};
+    plugin_session plugin{chosen};
 
     command_line() {
         app.name("perdure");
@@ -54,6 +56,7 @@ struct command_line {
         add_checkpoint();
         add_world_history();
         add_past_commands();
+        add_plugin(app, plugin);
         add_demo();
         add_parts();
     }
@@ -297,7 +300,7 @@ int run(int argc, char** argv) {
         return line.app.exit(error) == 0 ? exit_done : exit_usage;
     }
     const world_choice& where = line.chosen_world();
-    const bool json = where.json || line.play.json;
+    const bool json = where.json || line.play.json || line.plugin.wants_json();
     try {
         return line.chosen();
     } catch (const failure& why) {

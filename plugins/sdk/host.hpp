@@ -59,22 +59,30 @@ class read_service : public service<perdure_read_1> {
         check(answer, "row");
         return row;
     }
+    /// Live rows from number `next` on, at most so many; `next` goes behind them. None: no more.
+    template <class Row>
+    [[nodiscard]] std::vector<Row> rows(std::string_view table, std::uint64_t& next,
+                                        std::size_t most) const {
+        const std::uint32_t number = table_of<Row>(table);
+        std::vector<Row> out(most);
+        std::uint64_t count = 0;
+        check(call(&perdure_read_1::scan, number, &next, static_cast<void*>(out.data()),
+                   std::uint64_t{most * sizeof(Row)}, &count),
+              "scan");
+        out.resize(std::min<std::uint64_t>(count, most));
+        return out;
+    }
     /// Each live row once; `visit` may answer false to end.
     template <class Row, class Visit>
     void for_each(std::string_view table, Visit&& visit) const {
-        const std::uint32_t number = table_of<Row>(table);
-        std::vector<Row> rows(64);
-        for (std::uint64_t next = 0;;) {
-            std::uint64_t count = 0;
-            check(call(&perdure_read_1::scan, number, &next, static_cast<void*>(rows.data()),
-                       rows.size() * sizeof(Row), &count),
-                  "scan");
-            if (count == 0) return;
-            for (std::uint64_t i = 0; i < count && i < rows.size(); ++i) {
-                if constexpr (std::is_same_v<decltype(visit(rows[i])), bool>) {
-                    if (!visit(rows[i])) return;
+        std::uint64_t next = 0;
+        for (auto some = rows<Row>(table, next, 64); !some.empty();
+             some = rows<Row>(table, next, 64)) {
+            for (const Row& each : some) {
+                if constexpr (std::is_same_v<decltype(visit(each)), bool>) {
+                    if (!visit(each)) return;
                 } else {
-                    visit(rows[i]);
+                    visit(each);
                 }
             }
         }

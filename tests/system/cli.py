@@ -20,7 +20,7 @@ COMMANDS = [["init"], ["serve"], ["status"], ["verify"], ["import", "transfers"]
             ["explain"], ["query"], ["export"], ["top"], ["doctor"],
             ["state", "put"], ["state", "get"], ["state", "history"], ["state", "diff"],
             ["state", "list"], ["state", "limit"], ["state", "erase"], ["state", "save"],
-            ["state", "load"]]
+            ["state", "load"], ["plugin", "new"], ["plugin", "inspect"]]
 
 
 def every_command_has_help_with_an_example():
