@@ -85,6 +85,9 @@ constexpr std::array all_settings{
             "A group, by name or number, whose members may attach. Empty: the owner alone."},
     setting{"access.rights", setting_kind::choice, "write", 0, 0, 0, "read|write",
             "What the group may do: read looks (query, export, top), write trades."},
+    setting{"plugins.user", setting_kind::count, "65534", 1, 4294967294, 1, "",
+            "The user id that plugins' processes get where the keeper is root; elsewhere they stay "
+            "the keeper's."},
     setting{"log.level", setting_kind::choice, "info", 0, 0, 0, "trace|debug|info|warn|error|off",
             "The least that is told."},
     setting{"log.file", setting_kind::file_name, "", 0, 0, 0, "",

@@ -10,6 +10,7 @@
 
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/long_work.hpp>
+#include <perdure/apps/plugin/kept_plugins.hpp>
 
 namespace perdure::apps {
 namespace {
@@ -113,13 +114,16 @@ int serve(const world_choice& where) {
     if (const auto other = kept.status().keeper_pid; other != 0) {
         log.note("standing by", {{"keeper", other}});
     }
+    kept_plugins plugins(kept, config, log);
     try {
         kept.keep([&] {
             if (!is_keeping && kept.status().keeper_pid == self) {
                 is_keeping = true;
                 log.note("keeping", {{"epoch", kept.status().keeper_epoch}});
+                plugins.begin();
             }
-            return stop_signal.load(std::memory_order_relaxed) != 0;
+            // Their last commits still need somebody who keeps the world.
+            return stop_signal.load(std::memory_order_relaxed) != 0 && plugins.stop();
         });
     } catch (const failure& why) {
         log.error(why.thing(), {{"reason", name(why.reason())}, {"to_do", why.todo()}});

@@ -2,11 +2,12 @@
 //
 // The subcommands of `perdure plugin`: what was asked for, and the exit code.
 //
-// Promise     As apps/cli/command.hpp. None of these runs code of a plugin.
+// Promise     As apps/cli/command.hpp. Only the keeper runs code of a plugin.
 // Threads     Called once, on the main thread.
 #pragma once
 
 #include <functional>
+#include <perdure/apps/cli/command.hpp>
 #include <string>
 
 namespace CLI {
@@ -28,14 +29,32 @@ struct plugin_inspect_order {
 };
 int plugin_inspect(const plugin_inspect_order& order);
 
+/// What is done to plugins of a world.
+struct plugin_order {
+    world_choice where;
+    std::string file;
+    std::string id;
+    std::string config = "{}";
+    bool is_inline = false;
+    bool is_enabling = false;
+    std::uint64_t wait_ms = 5000;  ///< For the keeper to follow.
+    std::uint64_t lines = 50;
+};
+int plugin_load(const plugin_order& order);
+int plugin_unload(const plugin_order& order);
+int plugin_disable(const plugin_order& order);
+int plugin_list(const plugin_order& order);
+int plugin_logs(const plugin_order& order);
+
 /// What these commands are read into. Lives as long as the App.
 struct plugin_session {
     std::function<int()>& chosen;  ///< What main() runs.
     plugin_new_order made{};
     plugin_inspect_order seen{};
+    plugin_order loaded{};
 
     /// Whether a failure is told as JSON too.
-    [[nodiscard]] bool wants_json() const noexcept { return seen.json; }
+    [[nodiscard]] bool wants_json() const noexcept { return seen.json || loaded.where.json; }
 };
 
 void add_plugin(CLI::App& app, plugin_session& session);

@@ -5,8 +5,55 @@
 
 namespace perdure::apps {
 
+namespace {
+
+void add_lifecycle(CLI::App& above, plugin_session& session) {
+    auto& order = session.loaded;
+    const auto verb = [&](const char* name, const char* what, const char* example,
+                          int (*work)(const plugin_order&)) {
+        CLI::App* made = add_command(above, name, what, std::string("perdure plugin ") + example);
+        add_world(made, order.where);
+        choose(made, session.chosen, [&order, work] { return work(order); });
+        return made;
+    };
+    const auto of_plugin = [&](CLI::App* made) {
+        made->add_option("ID", order.id, "As `perdure plugin list` shows it")->required();
+        return made;
+    };
+    CLI::App* load =
+        verb("load", "Brings a plugin into a world, running or not",
+             "load ./bazaar my-yield/build/my-yield.so --config '{\"rate\": 7}'", plugin_load);
+    load->add_option("FILE", order.file, "The plugin's .so")->required();
+    load->add_option("--config", order.config, "Its settings, a JSON object");
+    load->add_flag("--inline", order.is_inline,
+                   "Inside the keeper's process: only for plugins trusted like the keeper");
+    verb("list", "Shows a world's plugins, how far they have come and what ails them",
+         "list ./bazaar --json", plugin_list);
+    of_plugin(verb("unload", "Takes a plugin out of a world; its account and state stay",
+                   "unload ./bazaar org.example.my-yield", plugin_unload));
+    of_plugin(verb("disable", "Stops a plugin until it is enabled; its windows wait",
+                   "disable ./bazaar org.example.my-yield", plugin_disable));
+    CLI::App* enable =
+        of_plugin(verb("enable", "Lets a disabled or quarantined plugin go on",
+                       "enable ./bazaar org.example.my-yield", [](const plugin_order& which) {
+                           auto enabled = which;
+                           enabled.is_enabling = true;
+                           return plugin_disable(enabled);
+                       }));
+    for (CLI::App* each : {load, enable}) {
+        each->add_option("--wait", order.wait_ms, "Milliseconds for the keeper to follow")
+            ->capture_default_str();
+    }
+    of_plugin(verb("logs", "Shows what a plugin has said and what became of it",
+                   "logs ./bazaar org.example.my-yield --lines 20", plugin_logs))
+        ->add_option("--lines", order.lines, "How many, the last ones")
+        ->capture_default_str();
+}
+
+}  // namespace
+
 void add_plugin(CLI::App& app, plugin_session& session) {
-    CLI::App* above = app.add_subcommand("plugin", "Makes and looks at plugins");
+    CLI::App* above = app.add_subcommand("plugin", "Makes, loads and looks after plugins");
     above->require_subcommand(1);
 
     CLI::App* made = add_command(*above, "new", "Makes the folder of a new plugin, with a test",
@@ -28,6 +75,7 @@ void add_plugin(CLI::App& app, plugin_session& session) {
     seen->add_option("FILE", session.seen.file, "The plugin's .so")->required();
     seen->add_flag("--json", session.seen.json, "Prints one JSON object");
     choose(seen, session.chosen, [&session] { return plugin_inspect(session.seen); });
+    add_lifecycle(*above, session);
 }
 
 }  // namespace perdure::apps

@@ -158,6 +158,8 @@ bool minder::begin(session& by, const plugin_row& row) {
                   grant::of(plugin_, what_.wants, *events_));
     feed_.reset();
     denied_ = 0;
+    say(PERDURE_LOG_INFO,
+        "version " + what_.version + " takes over, generation " + std::to_string(call_.generation));
     return accept(
         one_->call(message_kind::activate, bytes_of(call_.generation), what_.limits.hard_ns),
         "activate");
