@@ -37,12 +37,15 @@ struct plugin_order {
     std::string config = "{}";
     bool is_inline = false;
     bool is_enabling = false;
+    bool grants_more = false;
+    std::uint64_t shadow = 0;      ///< Windows.
     std::uint64_t wait_ms = 5000;  ///< For the keeper to follow.
     std::uint64_t lines = 50;
 };
 int plugin_load(const plugin_order& order);
 int plugin_unload(const plugin_order& order);
 int plugin_disable(const plugin_order& order);
+int plugin_upgrade(const plugin_order& order);
 int plugin_list(const plugin_order& order);
 int plugin_logs(const plugin_order& order);
 

@@ -70,7 +70,7 @@ bool await(const world& in, std::uint64_t milliseconds, Condition&& holds) {
     return true;
 }
 
-std::string first_line_of_cause(const plugin_row& row) {
+std::string cause_text(const plugin_row& row) {
     return row.cause == 0 ? ""
                           : std::string(", ") + std::string(name(static_cast<errc>(row.cause)));
 }
@@ -86,14 +86,15 @@ int tell_running(const plugin_order& order, const world& in, const std::string& 
     });
     row = expect(in, id);
     const bool is_kept = in.status().keeper_pid != 0;
-    const bool is_well = row.cause == 0;
+    const bool is_well =
+        row.cause == 0 || row.state == static_cast<std::uint32_t>(plugin_state::active);
     if (order.where.json) {
         auto out = as_json(row);
         out["kept"] = is_kept;
         print(out);
     } else {
         print(fmt::format("{} {}: {}{}{}", id, text_in(row.version), plugins::state_name(row.state),
-                          first_line_of_cause(row),
+                          cause_text(row),
                           is_kept ? "" : "; it runs when somebody keeps the world"));
         if (!is_well) print(fmt::format("see: perdure plugin logs {} {}", in.directory(), id));
     }
@@ -155,6 +156,56 @@ int plugin_disable(const plugin_order& order) {
     return exit_done;
 }
 
+int plugin_upgrade(const plugin_order& order) {
+    world in = open_world(order.where);
+    auto by = in.join();
+    const auto file = plugins::upgrade_plugin(in, by,
+                                              {.id = order.id,
+                                               .path = order.file,
+                                               .shadow = order.shadow,
+                                               .grants_more = order.grants_more,
+                                               .who = ::getuid()});
+    // Its row goes with the end of the upgrade: what it says is remembered here.
+    std::optional<plugins::upgrade_progress> last;
+    std::string told;
+    const bool is_followed = await(in, order.wait_ms, [&] {
+        auto now = plugins::find_upgrade(in, order.id);
+        if (now) last = std::move(now);
+        if (last && last->report.size() > told.size() && !order.where.json) {
+            std::string_view more = std::string_view(last->report).substr(told.size());
+            print(more.substr(0, more.find_last_not_of('\n') + 1));
+            told = last->report;
+        }
+        return !now ||
+               last->row.stage == static_cast<std::uint32_t>(plugins::upgrade_stage::probation);
+    });
+    const auto row = expect(in, order.id);
+    const bool has_taken_over = text_in(row.file) == file.hash;
+    if (order.where.json) {
+        auto out = as_json(row);
+        out["upgraded"] = has_taken_over;
+        out["compared"] = last ? last->row.compared : 0;
+        out["differing"] = last ? last->row.differing : 0;
+        out["report"] = last ? last->report : std::string();
+        print(out);
+    } else {
+        if (last && last->row.compared != 0) {
+            print(fmt::format("compared {} windows, {} differed", last->row.compared,
+                              last->row.differing));
+        }
+        print(has_taken_over ? fmt::format("{} {} has taken over; the next windows are its "
+                                           "probation",
+                                           order.id, file.what.version)
+              : is_followed
+                  ? fmt::format("{} stays at {}{}; see: perdure plugin logs {} {}", order.id,
+                                text_in(row.version), cause_text(row), in.directory(), order.id)
+                  : fmt::format("{}: the upgrade waits for {}", order.id,
+                                in.status().keeper_pid == 0 ? "somebody to keep the world"
+                                                            : "its windows"));
+    }
+    return has_taken_over || !is_followed ? exit_done : exit_refused;
+}
+
 int plugin_list(const plugin_order& order) {
     const world in = open_reader(order.where);
     const auto rows = plugins::list_plugins(in);
@@ -174,7 +225,7 @@ int plugin_list(const plugin_order& order) {
                         "crashes {}{}",
                         text_in(row.id), text_in(row.version), plugins::state_name(row.state),
                         host_name(row), row.generation, grouped(row.window),
-                        print_moment(row.from_ns), row.crashes, first_line_of_cause(row)));
+                        print_moment(row.from_ns), row.crashes, cause_text(row)));
     }
     return exit_done;
 }

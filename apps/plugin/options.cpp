@@ -27,6 +27,14 @@ void add_lifecycle(CLI::App& above, plugin_session& session) {
     load->add_option("--config", order.config, "Its settings, a JSON object");
     load->add_flag("--inline", order.is_inline,
                    "Inside the keeper's process: only for plugins trusted like the keeper");
+    CLI::App* upgrade = of_plugin(
+        verb("upgrade", "Brings a plugin to another version while the world runs",
+             "upgrade ./bazaar org.example.my-yield my-yield/build/my-yield.so --shadow 3",
+             plugin_upgrade));
+    upgrade->add_option("FILE", order.file, "The new version's .so")->required();
+    upgrade->add_option("--shadow", order.shadow,
+                        "Windows that the new version is asked for beside the old one first");
+    upgrade->add_flag("--grant", order.grants_more, "Grants what it wants beyond the old version");
     verb("list", "Shows a world's plugins, how far they have come and what ails them",
          "list ./bazaar --json", plugin_list);
     of_plugin(verb("unload", "Takes a plugin out of a world; its account and state stay",
@@ -40,7 +48,7 @@ void add_lifecycle(CLI::App& above, plugin_session& session) {
                            enabled.is_enabling = true;
                            return plugin_disable(enabled);
                        }));
-    for (CLI::App* each : {load, enable}) {
+    for (CLI::App* each : {load, enable, upgrade}) {
         each->add_option("--wait", order.wait_ms, "Milliseconds for the keeper to follow")
             ->capture_default_str();
     }

@@ -142,6 +142,57 @@ plugin_file load_plugin(world& in, session& by, const load_terms& terms) {
     return file;
 }
 
+plugin_file upgrade_plugin(world& in, session& by, const plugin_upgrade& what) {
+    auto file = inspect(what.path);
+    if (file.what.id != what.id) {
+        refuse(errc::bad_plugin, what.id, what.path + " is plugin " + file.what.id,
+               "give the file of this plugin, or load that one");
+    }
+    const auto tables = find_registry(in, what.id);
+    const auto plugin = registry::account_of(what.id);
+    const auto old = by.read([&](view& seen) { return tables.row(seen, plugin); });
+    if (!old) refuse(old.error(), what.id, "it is not loaded", std::string(remedy(old.error())));
+    check_names(in, by, file.what);
+    io::kernel_calls calls;
+    io::file_system files(calls);
+    store kept(files, in.directory());
+    // What was granted is what the present file lists: begin() holds it against that.
+    const auto present = manifest::of_file(kept.path_of(std::string(text_in(old->file))));
+    const auto more = file.what.wants.beyond(present.wants);
+    if (!more.empty() && !what.grants_more) {
+        std::string all;
+        for (const auto& each : more) all += (all.empty() ? "" : "; ") + each;
+        refuse(errc::not_granted, what.id, "version " + file.what.version + " wants more: " + all,
+               "read what it wants, then say --grant");
+    }
+    file = kept.add(what.path);
+    expect(by.write([&](tx& now) -> result<> {
+        PERDURE_TRY(open_faucets(now, in.books(), plugin, file.what));
+        return tables.begin_upgrade(now, plugin,
+                                    {.version = file.what.version,
+                                     .file = file.hash,
+                                     .granted = file.what.wants.canonical(),
+                                     .shadow = what.shadow,
+                                     .by = what.who});
+    }),
+           what.id, "its upgrade cannot be entered");
+    return file;
+}
+
+std::optional<upgrade_progress> find_upgrade(const world& in, std::string_view id) {
+    const auto tables = registry::find(in.region());
+    if (!tables) return std::nullopt;
+    auto by = in.reader();
+    const auto seen = by.read([&](view& now) -> result<upgrade_progress> {
+        const auto row = PERDURE_TRY(tables->upgrade(now, registry::account_of(id)));
+        return upgrade_progress{row, PERDURE_TRY(tables->upgrade_text(now, row.report))};
+    });
+    if (seen) return *seen;
+    if (seen.error() == errc::not_found) return std::nullopt;
+    throw failure(seen.error(), in.directory() + ": its plugins' upgrades cannot be read",
+                  std::string(remedy(seen.error())));
+}
+
 void unload_plugin(world& in, session& by, std::string_view id, std::uint64_t who) {
     const auto tables = find_registry(in, id);
     expect(by.write([&](tx& now) { return tables.unload(now, registry::account_of(id), who); }), id,

@@ -33,6 +33,26 @@ void unload_plugin(world& in, session& by, std::string_view id, std::uint64_t wh
 /// A disabled plugin is not called; its windows and events wait. Throws failure: unknown_plugin.
 void set_enabled(world& in, session& by, std::string_view id, bool enabled, std::uint64_t who);
 
+struct plugin_upgrade {
+    std::string id;
+    std::string path;
+    std::uint64_t shadow = 0;  ///< Windows that both versions run, the old one for real.
+    bool grants_more = false;  ///< The operator grants what it wants beyond the old version.
+    std::uint64_t who = 0;
+};
+
+/// Enters an upgrade, which whoever keeps the world carries out: the new version is started, asked
+/// and compared, takes over between two windows and stands probation. Throws failure: as
+/// load_plugin(), and not_granted when it wants more, naming it; exists when one is under way.
+plugin_file upgrade_plugin(world& in, session& by, const plugin_upgrade& what);
+
+/// The upgrade that is under way, and what differed so far. Throws failure.
+struct upgrade_progress {
+    upgrade_row row;
+    std::string report;
+};
+std::optional<upgrade_progress> find_upgrade(const world& in, std::string_view id);
+
 /// All of a world's plugins, by id; none where nobody has ever loaded one. Throws failure.
 std::vector<plugin_row> list_plugins(const world& in);
 

@@ -70,6 +70,7 @@ void minder::run() noexcept {
         say(PERDURE_LOG_ERROR, "its minder ends");
     }
     one_.reset();
+    next_.reset();
     by_ = nullptr;
     ended_.store(true);
 }
@@ -93,6 +94,7 @@ void minder::turn(session& by) {
         return;
     }
     if (one_ != nullptr && text_in(row->file) != file_) end_instance();
+    if (!mind_upgrade(by, *row)) return;
     if (one_ == nullptr) {
         rest(!start(by, *row));
         return;
@@ -114,41 +116,54 @@ bool minder::start(session& by, const plugin_row& row) {
     }
 }
 
-/// Makes the instance, and lets it take over: from its new generation on the old one is fenced.
-bool minder::begin(session& by, const plugin_row& row) {
+std::string minder::stored(const std::string& file) const {
     io::kernel_calls calls;
     io::file_system files(calls);
+    return store(files, with_.kept->directory()).path_of(file);
+}
+
+instance_terms minder::terms_for(const manifest& what, const std::string& path) const {
+    return {.file = path,
+            .plugin = plugin_,
+            .read = what.wants.read,
+            .memory_bytes = what.limits.memory_bytes,
+            .hard_ns = what.limits.hard_ns,
+            .program = with_.program,
+            .user = with_.user};
+}
+
+/// Hands it the settings that the row has, or asks whether they would do.
+bool minder::configure(instance& which, const manifest& what, const plugin_row& row, bool dry_run) {
+    const auto given = by_->read([&](view& seen) { return with_.plugins->text(seen, row.config); });
+    if (!given) throw failure(given.error(), "plugin " + id_ + ": its row", "run perdure verify");
+    const std::uint64_t front = dry_run ? 1 : 0;
+    std::string payload(reinterpret_cast<const char*>(&front), sizeof front);
+    payload += what.configure(*given);
+    const auto end =
+        which.call(message_kind::configure,
+                   std::as_bytes(std::span(payload.data(), payload.size())), what.limits.hard_ns);
+    if (!dry_run) return accept(end, "configure");
+    return end.how == call_end::answered && end.status == PERDURE_OK;
+}
+
+/// Makes the instance, and lets it take over: from its new generation on the old one is fenced.
+bool minder::begin(session& by, const plugin_row& row) {
     file_ = text_in(row.file);
-    const auto path = store(files, with_.kept->directory()).path_of(file_);
+    const auto path = stored(file_);
     what_ = manifest::of_file(path);
-    const auto texts = by.read([&](view& seen) -> result<std::pair<std::string, std::string>> {
-        auto granted = PERDURE_TRY(with_.plugins->text(seen, row.granted));
-        return std::pair(std::move(granted), PERDURE_TRY(with_.plugins->text(seen, row.config)));
-    });
-    if (!texts) throw failure(texts.error(), "plugin " + id_ + ": its row", "run perdure verify");
-    if (texts->first != what_.wants.canonical() || what_.id != id_) {
+    const auto granted =
+        by.read([&](view& seen) { return with_.plugins->text(seen, row.granted); });
+    if (!granted) throw failure(granted.error(), "plugin " + id_ + ": its row", "run verify");
+    if (*granted != what_.wants.canonical() || what_.id != id_) {
         throw failure(errc::not_granted, "plugin " + id_ + " wants other rights than were granted",
                       "load it again with --grant");
     }
     const bool is_process = row.host == static_cast<std::uint32_t>(host_kind::process);
-    const instance_terms terms{.file = path,
-                               .plugin = plugin_,
-                               .read = what_.wants.read,
-                               .memory_bytes = what_.limits.memory_bytes,
-                               .hard_ns = what_.limits.hard_ns,
-                               .program = with_.program,
-                               .user = with_.user};
     auto& where = with_.kept->region();
+    const auto terms = terms_for(what_, path);
     one_ = is_process ? start_process(where, terms, *this) : start_inline(where, terms, *this);
     process_.store(one_->process());
-    std::string config(sizeof(std::uint64_t), '\0');
-    config += what_.configure(texts->second);
-    if (!accept(one_->call(message_kind::configure,
-                           std::as_bytes(std::span(config.data(), config.size())),
-                           what_.limits.hard_ns),
-                "configure")) {
-        return false;
-    }
+    if (!configure(*one_, what_, row, false)) return false;
     call_ = {};
     call_.generation = note_step(by, {plugin_step::activated}, plugin_state::active);
     auto known = event_catalogue::read(where);  // There may be more events than at the opening.
@@ -160,9 +175,30 @@ bool minder::begin(session& by, const plugin_row& row) {
     denied_ = 0;
     say(PERDURE_LOG_INFO,
         "version " + what_.version + " takes over, generation " + std::to_string(call_.generation));
-    return accept(
-        one_->call(message_kind::activate, bytes_of(call_.generation), what_.limits.hard_ns),
-        "activate");
+    if (!accept(
+            one_->call(message_kind::activate, bytes_of(call_.generation), what_.limits.hard_ns),
+            "activate")) {
+        return false;
+    }
+    if (row.state_version != what_.state_version) {
+        migrate(by, row.state_version, what_.state_version);
+    }
+    return one_ != nullptr;
+}
+
+/// The state to another schema version, in one commit. Throws failure: plugin_failed.
+void minder::migrate(session& by, std::uint32_t from, std::uint32_t to) {
+    call_.kind = call_kind::migrate;
+    call_.state_version = to;
+    const std::uint64_t both = from | static_cast<std::uint64_t>(to) << 32;
+    const bool is_done =
+        accept(one_->call(message_kind::migrate, bytes_of(both), what_.limits.hard_ns), "migrate");
+    const auto row = by.read([&](view& seen) { return with_.plugins->row(seen, plugin_); });
+    if (is_done && row && row->state_version == to) return;
+    throw failure(errc::plugin_failed,
+                  "plugin " + id_ + ": migrate() has not brought its state from version " +
+                      std::to_string(from) + " to " + std::to_string(to),
+                  "commit at position 0 in migrate()");
 }
 
 /// Writes what became of it, and its event, in one transaction; answers the generation, which
@@ -175,7 +211,7 @@ std::uint64_t minder::note_step(session& by, const step_note& note, plugin_state
         if (note.step == plugin_step::activated) row->generation += 1;
         if (note.step == plugin_step::crashed || note.step == plugin_step::hung) row->crashes += 1;
         row->state = static_cast<std::uint32_t>(next);
-        row->cause = static_cast<std::uint32_t>(note.cause);
+        if (note.cause != errc{}) row->cause = static_cast<std::uint32_t>(note.cause);
         generation = row->generation;
         with_.plugins->tell(now, *row, note);
         return {};
@@ -194,6 +230,7 @@ void minder::refuse(session& by, const failure& why) {
     const auto again = patience_.died(now_ns());
     retry_at_ = again.value_or(0);
     note_step(by, {plugin_step::refused, why.reason()}, plugin_state::loaded);
+    if (is_on_probation()) return give_back(by, why.reason());
     if (again) return;
     say(PERDURE_LOG_ERROR, "quarantined: it could not be started five times in ten minutes");
     note_step(by, {plugin_step::quarantined, why.reason()}, plugin_state::quarantined);
@@ -209,6 +246,7 @@ void minder::lost(session& by, const call_outcome& end) {
     const errc cause = end.cause == errc{} ? errc::plugin_failed : end.cause;
     say(PERDURE_LOG_ERROR, how_it_ended(end));
     note_step(by, {step, cause, end.number}, plugin_state::active);
+    if (is_on_probation()) return give_back(by, cause);
     const auto again = patience_.died(now_ns());
     retry_at_ = again.value_or(0);
     if (again) return;
@@ -244,6 +282,7 @@ bool minder::accept(const call_outcome& end, std::string_view what) {
                               std::string(name(static_cast<errc>(end.status))) +
                               "); it is called again in " +
                               std::to_string((retry_at_ - now_ns()) / 1'000'000) + " ms");
+    if (is_on_probation()) give_back(*by_, errc::plugin_failed);
     return false;
 }
 
@@ -273,6 +312,7 @@ bool minder::deliver_tick(session& by, const plugin_row& row) {
                             seed_of(plugin_, row.window),
                             call_.generation,
                             what_.limits.hard_ns};
+    const bool is_shadowed = row.done == 0 && shadow(by, message_kind::tick, bytes_of(tick));
     if (!accept(one_->call(message_kind::tick, bytes_of(tick), what_.limits.hard_ns), "on_tick")) {
         return true;
     }
@@ -280,6 +320,8 @@ bool minder::deliver_tick(session& by, const plugin_row& row) {
     if (!finished && finished.error() != errc::stale_generation) {
         say(PERDURE_LOG_WARN, "its window stays open: " + std::string(name(finished.error())));
     }
+    if (is_shadowed) compare(by);
+    stand_probation(by);
     return true;
 }
 
@@ -318,6 +360,7 @@ bool minder::deliver_events(session& by) {
     call_.kind = call_kind::events;
     call_.window = what_.every_ns == 0 ? 0 : world / what_.every_ns;
     call_.last_lsn = got->last_lsn;
+    const bool is_shadowed = got->events != 0 && shadow(by, message_kind::events, got->payload);
     if (got->events != 0 &&
         !accept(one_->call(message_kind::events, got->payload, what_.limits.hard_ns),
                 "on_events")) {
@@ -327,6 +370,8 @@ bool minder::deliver_events(session& by) {
     if (got->events != 0 || got->last_lsn - passed_lsn_ >= calm_lsns) {
         if (desk_->pass(by, call_)) passed_lsn_ = got->last_lsn;
     }
+    if (is_shadowed) compare(by);
+    if (got->events != 0) stand_probation(by);
     return got->events != 0 || got->last_lsn >= got->first_lsn;
 }
 
@@ -351,7 +396,9 @@ void minder::rest(bool was_idle) const {
 
 commit_answer minder::commit(std::span<const std::byte> batch) {
     if (!desk_) return {.refusal = errc::stale_generation};
-    return desk_->commit(*by_, call_, batch);
+    const auto answer = desk_->commit(*by_, call_, batch);
+    if (next_ != nullptr && answer.refusal == errc{} && !answer.repeated) wanted_.add(batch);
+    return answer;
 }
 
 void minder::log(std::uint32_t level, std::string_view text) { say(level, text); }

@@ -17,6 +17,7 @@
 #include <perdure/plugins/host/event_feed.hpp>
 #include <perdure/plugins/host/instance.hpp>
 #include <perdure/plugins/host/restart_policy.hpp>
+#include <perdure/plugins/host/shadow.hpp>
 #include <perdure/plugins/host/window_plan.hpp>
 #include <thread>
 
@@ -60,6 +61,22 @@ class minder final : outlet {
     void lost(session& by, const call_outcome& end);
     void refuse(session& by, const failure& why);
     void end_instance();
+    [[nodiscard]] instance_terms terms_for(const manifest& what, const std::string& path) const;
+    [[nodiscard]] std::string stored(const std::string& file) const;
+    bool configure(instance& which, const manifest& what, const plugin_row& row, bool dry_run);
+    void migrate(session& by, std::uint32_t from, std::uint32_t to);
+
+    // Upgrades: minder_upgrade.cpp.
+    bool mind_upgrade(session& by, const plugin_row& row);
+    bool start_next(session& by, const plugin_row& row);
+    bool shadow(session& by, message_kind kind, std::span<const std::byte> payload);
+    void compare(session& by);
+    void give_up(session& by, errc cause, const std::string& why);
+    void stand_probation(session& by);
+    void give_back(session& by, errc cause);
+    bool migrate_back(session& by);
+    [[nodiscard]] bool is_on_probation() const noexcept;
+
     void rest(bool was_idle) const;
     std::uint64_t note_step(session& by, const step_note& note, plugin_state next) const;
     void say(std::uint32_t level, std::string_view text) const { with_.say(id_, level, text); }
@@ -85,6 +102,11 @@ class minder final : outlet {
     std::uint64_t passed_lsn_ = 0;  // The cursor as it is stored.
     std::uint64_t denied_ = 0;
     std::map<std::string, std::int64_t> counts_;
+    std::optional<upgrade_row> upgrade_;  // As the last turn has seen it.
+    std::unique_ptr<instance> next_;      // The new version, beside the old one.
+    manifest next_what_;
+    shadow_outlet shadow_;  // What the new version wants in this window,
+    wish wanted_;           // and what the old one did.
     std::atomic<bool> stops_ = false;
     std::atomic<bool> ended_ = false;
     std::atomic<int> process_ = 0;

@@ -9,6 +9,7 @@ namespace {
 
 shm::schema plugin_schema() { return shm::schema_of<plugin_row>("plugins"); }
 shm::schema allowance_schema() { return shm::schema_of<allowance_row>("plugin_allowances"); }
+shm::schema upgrade_schema() { return shm::schema_of<upgrade_row>("plugin_upgrades"); }
 shm::schema state_schema() { return shm::schema_of<plugin_state_row>("plugin_states"); }
 
 std::span<const std::byte> bytes_of(std::string_view text) noexcept {
@@ -73,6 +74,7 @@ result<registry> registry::open(shm::session& by) {
     PERDURE_TRY(shm::open_table(by, plugin_schema()));
     PERDURE_TRY(shm::open_table(by, allowance_schema()));
     PERDURE_TRY(shm::open_table(by, state_schema()));
+    PERDURE_TRY(shm::open_table(by, upgrade_schema()));
     PERDURE_TRY(shm::blob_heap::open(by));
     PERDURE_TRY(event_catalogue::open(by, plugin_events()));
     return find(by.where());
@@ -83,6 +85,8 @@ result<registry> registry::find(shm::region& where) {
     out.plugins_ = PERDURE_TRY(shm::find_table(where, plugin_schema()));
     out.allowances_ = PERDURE_TRY(shm::find_table(where, allowance_schema()));
     out.states_ = PERDURE_TRY(shm::find_table(where, state_schema()));
+    out.upgrades_ = PERDURE_TRY(shm::find_table(where, upgrade_schema()));
+    out.upgrades_heap_ = PERDURE_TRY(shm::heap_of(where, out.upgrades_));
     out.texts_heap_ = PERDURE_TRY(shm::heap_of(where, out.plugins_));
     out.states_heap_ = PERDURE_TRY(shm::heap_of(where, out.states_));
     out.blobs_ = PERDURE_TRY(shm::blob_heap::find(where));
@@ -115,6 +119,8 @@ result<> registry::load(tx& by, const plugin_terms& terms, std::uint64_t who) co
 result<> registry::unload(tx& by, account_id plugin, std::uint64_t who) const {
     auto* row = PERDURE_TRY(edit(by, plugin));
     tell(by, *row, {.step = plugin_step::unloaded, .by = who});
+    const auto upgraded = end_upgrade(by, plugin, {.step = plugin_step::given_up, .by = who});
+    if (!upgraded && upgraded.error() != errc::not_found) return upgraded.error();
     PERDURE_TRY(blobs_->erase(by, texts_heap_, row->config));
     PERDURE_TRY(blobs_->erase(by, texts_heap_, row->granted));
     return shm::erase_key(by, plugins_, key_of(plugin));
@@ -149,14 +155,29 @@ result<plugin_row> registry::row(Source& in, account_id plugin) const noexcept {
 template result<plugin_row> registry::row(tx&, account_id) const noexcept;
 template result<plugin_row> registry::row(shm::view&, account_id) const noexcept;
 
+namespace {
+
 template <shm::row_source Source>
-result<std::string> registry::text(Source& in, const shm::blob_ref& of) const {
+result<std::string> text_of_blob(Source& in, std::uint32_t heap, const shm::blob_ref& of) {
     if (of.bytes > shm::blob_bytes_max) return errc::garbled;
     std::string out(of.bytes, '\0');
-    PERDURE_TRY(shm::get_blob(in, texts_heap_, of,
-                              std::as_writable_bytes(std::span(out.data(), out.size()))));
+    PERDURE_TRY(
+        shm::get_blob(in, heap, of, std::as_writable_bytes(std::span(out.data(), out.size()))));
     return out;
 }
+
+}  // namespace
+
+template <shm::row_source Source>
+result<std::string> registry::text(Source& in, const shm::blob_ref& of) const {
+    return text_of_blob(in, texts_heap_, of);
+}
+template <shm::row_source Source>
+result<std::string> registry::upgrade_text(Source& in, const shm::blob_ref& of) const {
+    return text_of_blob(in, upgrades_heap_, of);
+}
+template result<std::string> registry::upgrade_text(tx&, const shm::blob_ref&) const;
+template result<std::string> registry::upgrade_text(shm::view&, const shm::blob_ref&) const;
 template result<std::string> registry::text(tx&, const shm::blob_ref&) const;
 template result<std::string> registry::text(shm::view&, const shm::blob_ref&) const;
 

@@ -29,6 +29,15 @@ struct plugin_terms {
     std::uint64_t cursor = 0;
 };
 
+/// What is entered when a plugin is to be upgraded.
+struct upgrade_terms {
+    std::string version;
+    std::string file;
+    std::string granted;
+    std::uint64_t shadow = 0;  ///< Windows to run beside the old version first.
+    std::uint64_t by = 0;
+};
+
 /// What an event of a plugin's life says beyond its row.
 struct step_note {
     plugin_step step;
@@ -65,6 +74,9 @@ class registry {
     /// Configuration or grants as text. Errors: conflict, garbled.
     template <shm::row_source Source>
     result<std::string> text(Source& in, const shm::blob_ref& of) const;
+    /// The same of an upgrade's row.
+    template <shm::row_source Source>
+    result<std::string> upgrade_text(Source& in, const shm::blob_ref& of) const;
     /// All that are loaded, in the order of their ids. Errors: as session::read.
     result<std::vector<plugin_row>> all(shm::reader& by) const;
 
@@ -78,6 +90,20 @@ class registry {
     /// A name that is not there is no error. Errors: name_taken.
     result<> erase_state(tx& by, account_id plugin, std::span<const std::byte> name) const;
 
+    /// Enters an upgrade. Errors: exists (one is under way), unknown_plugin, as insert_key.
+    result<> begin_upgrade(tx& by, account_id plugin, const upgrade_terms& terms) const;
+    /// Errors: not_found (none is under way).
+    template <shm::row_source Source>
+    result<upgrade_row> upgrade(Source& in, account_id plugin) const noexcept;
+    result<upgrade_row*> edit_upgrade(tx& by, account_id plugin) const noexcept;
+    result<> note_difference(tx& by, upgrade_row& row, std::string_view report) const;
+    /// The new version becomes the plugin's. Errors: not_found, unknown_plugin.
+    result<> switch_over(tx& by, account_id plugin, std::uint64_t probation) const;
+    /// The old one becomes it again, if the state is still its. Errors: also wrong_state.
+    result<> give_back(tx& by, account_id plugin, errc cause) const;
+    /// The upgrade is over, for good or ill: `step` is told.
+    result<> end_upgrade(tx& by, account_id plugin, const step_note& note) const;
+
     /// Counts what is minted in a window. Errors: grant_exceeded above `most`, overflow.
     result<> allow(tx& by, const shm::row_key& key, std::uint64_t window, amount value,
                    amount most) const noexcept;
@@ -90,7 +116,9 @@ class registry {
     std::uint32_t plugins_ = 0;
     std::uint32_t allowances_ = 0;
     std::uint32_t states_ = 0;
+    std::uint32_t upgrades_ = 0;
     std::uint32_t texts_heap_ = 0;
+    std::uint32_t upgrades_heap_ = 0;
     std::uint32_t states_heap_ = 0;
     std::optional<shm::blob_heap> blobs_;
 };

@@ -37,7 +37,7 @@ struct plugin_row {
     std::array<char, 64> file;  ///< BLAKE2b-256 in hexadecimal: its name in the store.
     std::uint32_t state;        ///< plugin_state
     std::uint32_t host;         ///< host_kind
-    std::uint32_t cause;        ///< errc of what went wrong last, 0 = nothing.
+    std::uint32_t cause;        ///< errc of what went wrong last since it was loaded, 0 = nothing.
     std::uint32_t state_version;
     std::uint64_t generation;
     std::uint64_t window;   ///< Windows that are finished.
@@ -80,6 +80,34 @@ struct plugin_state_row {
 static_assert(shm::mapped<plugin_state_row> && sizeof(plugin_state_row) == 112);
 BOOST_DESCRIBE_STRUCT(plugin_state_row, (), (key, plugin, name, name_bytes, value))
 
+enum class upgrade_stage : std::uint32_t {
+    shadowing = 1,  ///< The old version works, the new one is asked what it would do.
+    probation = 2,  ///< The new version works; a failure returns the old one.
+};
+
+/// An upgrade that is under way; gone when it is settled or has failed.
+struct upgrade_row {
+    shm::row_header header;
+    shm::transaction_key key;  ///< The plugin's.
+    std::array<char, 24> new_version;
+    std::array<char, 64> new_file;
+    std::array<char, 24> old_version;
+    std::array<char, 64> old_file;
+    std::uint32_t stage;  ///< upgrade_stage
+    std::uint32_t old_state_version;
+    std::uint64_t windows_left;  ///< Of the stage.
+    std::uint64_t compared;      ///< Windows that both versions have run.
+    std::uint64_t differing;     ///< And wanted different things in.
+    std::uint64_t by;            ///< User id of whose command it is.
+    shm::blob_ref new_granted;   ///< capabilities::canonical()
+    shm::blob_ref old_granted;
+    shm::blob_ref report;  ///< Text: what differed.
+};
+static_assert(shm::mapped<upgrade_row> && sizeof(upgrade_row) == 296);
+BOOST_DESCRIBE_STRUCT(upgrade_row, (),
+                      (key, new_version, new_file, old_version, old_file, stage, old_state_version,
+                       windows_left, compared, differing, by, new_granted, old_granted, report))
+
 enum class plugin_step : std::uint32_t {
     loaded = 1,
     unloaded = 2,
@@ -91,9 +119,12 @@ enum class plugin_step : std::uint32_t {
     quarantined = 8,
     disabled = 9,
     enabled = 10,
-    upgraded = 11,
+    upgraded = 11,  ///< The new version works from the next window on.
     returned = 12,  ///< To the version before an upgrade.
     skipped = 13,   ///< Windows that its manifest does not want made up: `number` of them.
+    shadowed = 14,  ///< A new version is tried beside the old one.
+    settled = 15,   ///< The new version has stood its probation.
+    given_up = 16,  ///< A new version that could not be tried: the old one works on.
 };
 
 struct plugin_stepped_v1 {

@@ -1,17 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pays one unit of gold from the bank to each of eight players, every window, in two commits; its
- * state counts the windows.
+ * Pays PAYER_AMOUNT units of gold from the bank to each of eight players, every window, in two
+ * commits; its state counts the windows, in one word or (PAYER_STATE 2) in two. PAYER_FAILS: after
+ * so many windows of its own it crashes.
  */
 #include <perdure/plugins/abi/perdure_plugin.h>
 
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef PAYER_AMOUNT
+#define PAYER_AMOUNT 1
+#endif
+#ifndef PAYER_STATE
+#define PAYER_STATE 1
+#endif
+#ifndef PAYER_FAILS
+#define PAYER_FAILS (~0ULL)
+#endif
+
 struct payer {
     const perdure_ledger_1* ledger;
     const perdure_read_1* rows;
     const perdure_state_1* state;
+    uint64_t runs;
 };
 
 static const void* service(const perdure_host_api* host, const char* name) {
@@ -41,7 +53,7 @@ static int32_t pay(struct payer* self, uint64_t first) {
         commands[i].source = bank;
         commands[i].target.high = first + i + 1;
         commands[i].asset = gold;
-        commands[i].amount = 1;
+        commands[i].amount = PAYER_AMOUNT;
     }
     return self->ledger->post(self->ledger->context, commands, 4);
 }
@@ -49,22 +61,38 @@ static int32_t pay(struct payer* self, uint64_t first) {
 static int32_t on_tick(void* plugin, const perdure_tick* tick) {
     struct payer* self = plugin;
     void* const to = self->ledger->context;
+    if (self->runs++ >= PAYER_FAILS) *(volatile int*)8 = 1;
     for (uint64_t position = tick->done; position < 2; ++position) {
         int32_t status = self->ledger->begin(to);
         if (status == 0) status = pay(self, position * 4);
         if (status == 0 && position == 1) {
-            uint64_t windows = 0;
+            uint64_t windows[PAYER_STATE] = {0};
             uint64_t bytes = sizeof windows;
             const int32_t found =
-                self->state->get(self->state->context, "windows", 7, &windows, &bytes);
+                self->state->get(self->state->context, "windows", 7, windows, &bytes);
             if (found != PERDURE_OK && found != PERDURE_NOT_FOUND) return found;
-            ++windows;
-            status = self->ledger->state_put(to, "windows", 7, &windows, sizeof windows);
+            if (found == PERDURE_OK && bytes != sizeof windows) return PERDURE_PLUGIN_FAILED;
+            ++windows[0];
+            status = self->ledger->state_put(to, "windows", 7, windows, sizeof windows);
         }
         if (status == 0) status = self->ledger->commit(to, position, NULL);
         if (status != 0) return status;
     }
     return PERDURE_OK;
+}
+
+/* One word more, or one less. */
+static int32_t migrate(void* plugin, uint32_t from, uint32_t to) {
+    struct payer* self = plugin;
+    uint64_t windows[2] = {0, 77};
+    uint64_t bytes = from * sizeof windows[0];
+    int32_t status = self->state->get(self->state->context, "windows", 7, windows, &bytes);
+    if (status == PERDURE_OK) status = self->ledger->begin(self->ledger->context);
+    if (status == PERDURE_OK) {
+        status = self->ledger->state_put(self->ledger->context, "windows", 7, windows,
+                                         to * sizeof windows[0]);
+    }
+    return status == PERDURE_OK ? self->ledger->commit(self->ledger->context, 0, NULL) : status;
 }
 
 static void destroy(void* self) { free(self); }
@@ -74,6 +102,7 @@ const perdure_plugin_api* perdure_plugin_entry_1(const perdure_host_api* host) {
                                            .abi_major = PERDURE_PLUGIN_ABI_MAJOR,
                                            .abi_minor = PERDURE_PLUGIN_ABI_MINOR,
                                            .create = create,
+                                           .migrate = migrate,
                                            .on_tick = on_tick,
                                            .destroy = destroy};
     (void)host;
