@@ -6,12 +6,7 @@
 // Threads     Called once, on the main thread.
 #pragma once
 
-#include <functional>
 #include <string>
-
-namespace CLI {
-class App;
-}
 
 namespace perdure::apps {
 
@@ -27,17 +22,5 @@ struct plugin_inspect_order {
     bool json = false;
 };
 int plugin_inspect(const plugin_inspect_order& order);
-
-/// What these commands are read into. Lives as long as the App.
-struct plugin_session {
-    std::function<int()>& chosen;  ///< What main() runs.
-    plugin_new_order made{};
-    plugin_inspect_order seen{};
-
-    /// Whether a failure is told as JSON too.
-    [[nodiscard]] bool wants_json() const noexcept { return seen.json; }
-};
-
-void add_plugin(CLI::App& app, plugin_session& session);
 
 }  // namespace perdure::apps
