@@ -214,6 +214,18 @@ function(perdure_torture name)
     perdure_test_properties(${name}_torture torture 3600 "${arg_SERIAL}")
 endfunction()
 
+# perdure_tree_plugin(name SOURCES a.cpp... MANIFEST plugin.toml): perdure_add_plugin() for a plugin
+# of this tree: with our warnings and, as its authors build it, without the sanitizers, whose
+# libraries no host has.
+function(perdure_tree_plugin name)
+    perdure_add_plugin(${name} ${ARGN})
+    target_link_libraries(${name} PRIVATE perdure_warnings)
+    target_compile_options(${name} PRIVATE -fno-sanitize=all)
+    target_link_options(${name} PRIVATE -fno-sanitize=all)
+    # clang-tidy stops at flags of gcc's alone, and finds those of a neighbour.
+    set_target_properties(${name} PROPERTIES EXPORT_COMPILE_COMMANDS OFF)
+endfunction()
+
 # perdure::perdure: all folders behind one name, the same inside the tree and installed.
 function(perdure_install)
     get_property(libraries GLOBAL PROPERTY perdure_libraries)

@@ -15,7 +15,7 @@
 #include <perdure/apps/cli/state.hpp>
 #include <perdure/apps/cli/world_history.hpp>
 #include <perdure/apps/import/options.hpp>
-#include <perdure/apps/plugin/command.hpp>
+#include <perdure/apps/plugin/options.hpp>
 
 namespace perdure::apps {
 namespace {

@@ -6,13 +6,8 @@
 // Threads     Called once, on the main thread.
 #pragma once
 
-#include <functional>
 #include <perdure/apps/cli/command.hpp>
 #include <string>
-
-namespace CLI {
-class App;
-}
 
 namespace perdure::apps {
 
@@ -48,18 +43,4 @@ int plugin_disable(const plugin_order& order);
 int plugin_upgrade(const plugin_order& order);
 int plugin_list(const plugin_order& order);
 int plugin_logs(const plugin_order& order);
-
-/// What these commands are read into. Lives as long as the App.
-struct plugin_session {
-    std::function<int()>& chosen;  ///< What main() runs.
-    plugin_new_order made{};
-    plugin_inspect_order seen{};
-    plugin_order loaded{};
-
-    /// Whether a failure is told as JSON too.
-    [[nodiscard]] bool wants_json() const noexcept { return seen.json || loaded.where.json; }
-};
-
-void add_plugin(CLI::App& app, plugin_session& session);
-
 }  // namespace perdure::apps

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 #include <perdure/apps/cli/arguments.hpp>
-#include <perdure/apps/plugin/command.hpp>
+#include <perdure/apps/plugin/options.hpp>
 
 namespace perdure::apps {
 

@@ -78,7 +78,7 @@ plugin_file store::add(const std::string& path) {
 }
 
 std::string store::path_of(const std::string& hash) {
-    const std::string path = name_of(hash);
+    std::string path = name_of(hash);
     const auto found = is_hash(hash) ? hash_at(path) : errc::not_found;
     if (found && *found == hash) return path;
     if (found || found.error() == errc::damaged) {

@@ -15,7 +15,6 @@
 #pragma once
 
 #include <memory>
-#include <new>
 
 #include <perdure/plugins/sdk/batch.hpp>
 #include <perdure/plugins/sdk/event_list.hpp>
@@ -138,7 +137,7 @@ struct edge {
     static std::int32_t create(const perdure_host_api* api, void** self) noexcept {
         *self = nullptr;
         const log_service log(*api, "perdure.log/1");
-        return guarded(log, "create", [&] { *self = new instance(*api); });
+        return guarded(log, "create", [&] { *self = std::make_unique<instance>(*api).release(); });
     }
     static void destroy(void* self) noexcept { delete static_cast<instance*>(self); }
 

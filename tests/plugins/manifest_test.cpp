@@ -6,6 +6,10 @@
 // was not granted; a configuration is taken or refused by the manifest's own rules.
 #include <boost/test/unit_test.hpp>
 
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
 #include <boost/json.hpp>
 #include <perdure/plugins/host/manifest.hpp>
 
@@ -127,6 +131,44 @@ BOOST_AUTO_TEST_CASE(each_key_is_read_as_it_was_written) {
     BOOST_TEST(rate.unit == "percent");
     BOOST_TEST(rate.is_live);
     BOOST_TEST(!made.options[0].is_live);
+}
+
+BOOST_AUTO_TEST_CASE(the_example_of_the_page_is_taken_and_has_what_its_table_names) {
+    const char* const source = std::getenv("PERDURE_SOURCE");
+    BOOST_REQUIRE_MESSAGE(source != nullptr, "run through ctest, which sets PERDURE_SOURCE");
+    std::ostringstream page;
+    page << std::ifstream(std::string(source) + "/docs/formats/plugin_manifest.md").rdbuf();
+    const std::string text = page.str();
+    const std::size_t begin = text.find("```toml\n") + 8;
+    const manifest made = read(text.substr(begin, text.find("```", begin) - begin));
+    BOOST_TEST(made.id == "org.example.yield");
+    BOOST_TEST(made.options.size() == 1U);
+    for (std::uint32_t kind = 1; kind <= 9; ++kind) {
+        const std::string name(plugins::command_name(kind));
+        BOOST_TEST(text.find("`\"" + name + "\"`") != std::string::npos, name);
+    }
+    for (const char* key : {"id",
+                            "version",
+                            "abi",
+                            "kind",
+                            "state",
+                            "tick.every",
+                            "tick.missed",
+                            "events.follow",
+                            "capabilities.commands",
+                            "capabilities.debit",
+                            "capabilities.read",
+                            "capabilities.emit",
+                            "capabilities.hosts",
+                            "capabilities.mint.CODE",
+                            "limits.soft",
+                            "limits.hard",
+                            "limits.memory",
+                            "config.NAME",
+                            "config.NAME.type",
+                            "config.NAME.default"}) {
+        BOOST_TEST(text.find("| `" + std::string(key) + "` |") != std::string::npos, key);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_is_left_out_has_its_standard) {

@@ -15,7 +15,7 @@ struct paid {
     std::int64_t coins;
 };
 
-class tick : public perdure::plugin<tick> {
+class payer : public perdure::plugin<payer> {
   public:
     void configure(std::string_view json, bool is_dry) {
         if (json.find("\"fail\":true") != std::string_view::npos) {
@@ -52,4 +52,4 @@ class tick : public perdure::plugin<tick> {
 
 }  // namespace
 
-PERDURE_EXPORT_PLUGIN(tick)
+PERDURE_EXPORT_PLUGIN(payer)
