@@ -153,7 +153,7 @@ class child {
         return pid_ < 0;
     }
     int kill() {
-        ::kill(pid_, SIGKILL);
+        if (pid_ > 0) ::kill(pid_, SIGKILL);  // To -1 it would go to everybody.
         return wait();
     }
 

@@ -29,9 +29,6 @@ struct deadly : kept_stage {
     deadly() { end(); }
 
     int keep_until_death([[maybe_unused]] std::uint64_t hits) {
-#if defined(PERDURE_RIG)
-        if (hits != 0) shm::arm({.point = "", .hit = hits});
-#endif
         auto there = open_ticking();
         plugins::host_terms terms;
         terms.kept = &there;
@@ -41,7 +38,11 @@ struct deadly : kept_stage {
         std::optional<plugins::supervisor> minding;
         there.keep([&] {
             const bool keeps = there.status().keeper_pid == static_cast<std::uint32_t>(::getpid());
-            if (keeps && !minding) minding.emplace(terms);
+            if (!keeps || minding) return false;
+#if defined(PERDURE_RIG)
+            shm::arm({.point = "", .hit = hits});
+#endif
+            minding.emplace(terms);
             return false;
         });
         return 0;
@@ -50,20 +51,24 @@ struct deadly : kept_stage {
 
 BOOST_FIXTURE_TEST_CASE(whoever_dies_each_window_is_paid_once, deadly) {
     const std::uint64_t seed = option("--seed", 7);
-    const std::uint64_t deaths = option("--deaths", 25);
+#if defined(PERDURE_RIG)
+    const std::uint64_t deaths = option("--deaths", 100);
+#else
+    const std::uint64_t deaths = option("--deaths", 12);
+#endif
     std::mt19937_64 chance(seed);
     load("payer");
     std::uint64_t by_point = 0;
     std::uint64_t amid_window = 0;
     for (std::uint64_t death = 0; death < deaths; ++death) {
-        const std::uint64_t hits = 1500 + chance() % 6000;
-        child keeper([&] { return keep_until_death(hits); });
+        const std::uint64_t hits = 1 + chance() % 700;
+        child keeping([&] { return keep_until_death(hits); });
         const auto patience = 150'000 + chance() % 250'000;
-        for (std::uint64_t waited = 0; waited < patience && !keeper.has_ended(); waited += 5000) {
+        for (std::uint64_t waited = 0; waited < patience && !keeping.has_ended(); waited += 5000) {
             ::usleep(5000);
         }
-        if (keeper.has_ended()) ++by_point;
-        keeper.kill();
+        if (keeping.has_ended()) ++by_point;
+        keeping.kill();
         if (row(payer_id)->done != 0) ++amid_window;
         expect_paid_exactly();
         BOOST_TEST_REQUIRE(boost::unit_test::results_collector
