@@ -159,7 +159,7 @@ event_declaration plain(const char* name, event_type type) {
 
 std::vector<event_declaration> economy_events() {
     using type = event_type;
-    return {
+    std::vector<event_declaration> all{
         asset_created<asset_created_v1>(1),
         asset_created<asset_created_v2>(2),
         account_opened(),
@@ -189,6 +189,8 @@ std::vector<event_declaration> economy_events() {
         plain<world_recovered_v1>("world_recovered", type::world_recovered),
         plain<clock_ticked_v1>("clock_ticked", type::clock_ticked),
     };
+    for (auto& each : stake_events()) all.push_back(std::move(each));
+    return all;
 }
 
 }  // namespace perdure

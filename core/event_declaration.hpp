@@ -172,5 +172,7 @@ class declaration_of {
 
 /// The events of core itself, oldest version first.
 std::vector<event_declaration> economy_events();
+/// Those of them that programmes and stakes have.
+std::vector<event_declaration> stake_events();
 
 }  // namespace perdure

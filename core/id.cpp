@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sodium.h>
 
+#include <array>
 #include <cstring>
 #include <perdure/core/id.hpp>
 
@@ -38,6 +39,18 @@ asset_id asset_id::of(std::string_view code) noexcept {
 
 faucet_id faucet_id::of(std::string_view name) noexcept {
     const auto made = digest_of(name);
+    return {made.high, made.low};
+}
+
+programme_id programme_id::of(std::string_view name) noexcept {
+    const auto made = digest_of(name);
+    return {made.high, made.low};
+}
+
+stake_id stake_id::of(programme_id programme, account_id account, std::uint64_t number) noexcept {
+    const std::array<std::uint64_t, 5> words{programme.high, programme.low, account.high,
+                                             account.low, number};
+    const auto made = digest_of({reinterpret_cast<const char*>(words.data()), sizeof words});
     return {made.high, made.low};
 }
 

@@ -44,6 +44,25 @@ struct faucet_id {
     friend bool operator==(const faucet_id&, const faucet_id&) = default;
 };
 
+/// A programme that stakes earn by.
+struct programme_id {
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+
+    static programme_id of(std::string_view name) noexcept;
+    friend bool operator==(const programme_id&, const programme_id&) = default;
+};
+
+/// Units that an account has locked in a programme.
+struct stake_id {
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+
+    /// Of an account's stakes in a programme the one with this number, which the account chooses.
+    static stake_id of(programme_id programme, account_id account, std::uint64_t number) noexcept;
+    friend bool operator==(const stake_id&, const stake_id&) = default;
+};
+
 /// One item of a unique asset.
 struct item_id {
     asset_id asset;
@@ -58,6 +77,10 @@ constexpr shm::row_key key_of(account_id account, asset_id asset) noexcept {
     return {account.high, account.low | static_cast<std::uint64_t>(asset.value) << 32};
 }
 constexpr shm::row_key key_of(faucet_id faucet) noexcept { return {faucet.high, faucet.low}; }
+constexpr shm::row_key key_of(programme_id programme) noexcept {
+    return {programme.high, programme.low};
+}
+constexpr shm::row_key key_of(stake_id stake) noexcept { return {stake.high, stake.low}; }
 constexpr shm::row_key key_of(item_id item) noexcept { return {item.serial, item.asset.value}; }
 
 }  // namespace perdure

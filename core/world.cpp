@@ -52,6 +52,7 @@ struct found_tables {
     event_catalogue events;
     documents states;
     world_clock time;
+    stakes locked;
 };
 
 /// The world's tables, those that are missing made: in a region nobody else has seen yet, or in a
@@ -59,11 +60,12 @@ struct found_tables {
 result<> lay_tables(shm::region& where, shm::drain* hook) {
     auto by = session::join(where, hook);
     if (!by) return by.error();
-    PERDURE_TRY(ledger::open(*by));
+    const auto books = PERDURE_TRY(ledger::open(*by));
     PERDURE_TRY(documents::open(*by));
     PERDURE_TRY(event_catalogue::open(*by, economy_events()));
     PERDURE_TRY(open_cursors(*by));
-    PERDURE_TRY(world_clock::open(*by));
+    const auto time = PERDURE_TRY(world_clock::open(*by));
+    PERDURE_TRY(stakes::open(*by, books, time));
     return {};
 }
 
@@ -75,7 +77,8 @@ result<found_tables> find_tables(shm::region& where) {
     auto events = PERDURE_TRY(event_catalogue::read(where));
     if (where.writable() && !events.has(economy_events())) return errc::unknown_table;
     const auto time = PERDURE_TRY(world_clock::find(where));
-    return found_tables{books, std::move(events), states, time};
+    const auto locked = PERDURE_TRY(stakes::find(where, books, time));
+    return found_tables{books, std::move(events), states, time, locked};
 }
 
 /// Whether this process keeps the world, as far as the region says.
@@ -277,6 +280,8 @@ const ledger& world::books() const noexcept { return parts_->tables->books; }
 const perdure::documents& world::documents() const noexcept { return parts_->tables->states; }
 
 const world_clock& world::clock() const noexcept { return parts_->tables->time; }
+
+const perdure::stakes& world::stakes() const noexcept { return parts_->tables->locked; }
 
 result<receipt> world::start_clock(session& by) {
     return by.write([&](tx& now) { return clock().start(now, parts_->clock); });

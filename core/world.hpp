@@ -20,6 +20,7 @@
 #include <perdure/core/document.hpp>
 #include <perdure/core/ledger.hpp>
 #include <perdure/core/projection.hpp>
+#include <perdure/core/stake.hpp>
 #include <perdure/io/checkpointer.hpp>
 #include <perdure/io/file.hpp>
 #include <perdure/io/historian.hpp>
@@ -154,6 +155,7 @@ class world {
     [[nodiscard]] const ledger& books() const noexcept;
     [[nodiscard]] const perdure::documents& documents() const noexcept;
     [[nodiscard]] const world_clock& clock() const noexcept;
+    [[nodiscard]] const perdure::stakes& stakes() const noexcept;
     /// Lets world time go on, as the options say; it does while somebody keeps the world. Errors:
     /// as world_clock::start and session::write.
     result<receipt> start_clock(session& by);

@@ -73,6 +73,9 @@ constexpr std::array all_bugs{
     bug::generation_ignored,
     bug::grant_ignored,
     bug::allowance_ignored,
+    bug::yield_repeated,
+    bug::yield_early,
+    bug::yield_rounded_apart,
 };
 
 constinit crash_tally own_tally{};
@@ -233,6 +236,9 @@ std::string_view name(bug which) noexcept {
         case bug::generation_ignored: return "generation_ignored";
         case bug::grant_ignored: return "grant_ignored";
         case bug::allowance_ignored: return "allowance_ignored";
+        case bug::yield_repeated: return "yield_repeated";
+        case bug::yield_early: return "yield_early";
+        case bug::yield_rounded_apart: return "yield_rounded_apart";
     }
     return "unknown";
 }

@@ -82,6 +82,9 @@ enum class bug : std::uint16_t {
     generation_ignored,         ///< A plugin's older instance may still commit.
     grant_ignored,              ///< A plugin may do what it was not granted.
     allowance_ignored,          ///< What a plugin has minted in a window is not counted.
+    yield_repeated,             ///< A payout does not look at what was paid before.
+    yield_early,                ///< A payout does not wait for the end of its periods.
+    yield_rounded_apart,        ///< Each payout is rounded for itself.
 };
 
 #if defined(PERDURE_RIG)

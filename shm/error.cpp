@@ -109,6 +109,13 @@ entry describe(errc code) noexcept {
             return {"not_unique", "This asset has no serials; use transfer, mint and burn."};
         case errc::not_owner: return {"not_owner", "The item belongs to another account."};
         case errc::bad_shards: return {"bad_shards", "A balance has 2, 4, 8, 16, 32 or 64 shards."};
+        case errc::unknown_stake:
+            return {"unknown_stake", "No such stake: it was ended, or never made."};
+        case errc::unknown_programme:
+            return {"unknown_programme",
+                    "No such programme; `perdure stake list` shows those that are."};
+        case errc::programme_closed:
+            return {"programme_closed", "The programme is closed; stake in another one."};
         case errc::io_error:
             return {"io_error", "The operating system refused a call; the log has its errno."};
         case errc::disk_full: return {"disk_full", "The disk is full; free space, then try again."};

@@ -63,6 +63,10 @@ enum class errc : std::uint16_t {
     not_unique = 79,       ///< The asset has no items.
     not_owner = 80,        ///< The item is somebody else's.
     bad_shards = 81,       ///< Not a power of two from 2 to shards_max.
+    // Stakes.
+    unknown_stake = 82,      ///< No stake under that id: it was ended, or never made.
+    unknown_programme = 83,  ///< No programme of that name, or a name of 0 or above 32 bytes.
+    programme_closed = 84,   ///< It takes no stakes any more.
     // Files.
     io_error = 96,  ///< The operating system refused a call; errno is in the log.
     disk_full = 97,

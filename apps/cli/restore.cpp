@@ -145,6 +145,7 @@ int restore(const restore_choice& order) {
     what.how.validators.emplace_back(io::why_unbalanced);
     what.tables.wanted = ledger::schemas();
     for (auto& each : documents::schemas()) what.tables.wanted.push_back(std::move(each));
+    for (auto& each : stakes::schemas()) what.tables.wanted.push_back(std::move(each));
     io::kernel_calls calls;
     if (order.swap) io::check_swap(calls, order.where.directory, order.to);
     std::string first;

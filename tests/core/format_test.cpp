@@ -9,6 +9,7 @@
 #include <perdure/core/event_type_format.hpp>
 #include <perdure/core/import_log.hpp>
 #include <perdure/core/ledger_format.hpp>
+#include <perdure/core/stake_event_format.hpp>
 #include <perdure/core/world_event_format.hpp>
 #include <perdure/shm/described.hpp>
 #include <perdure/tests/format_tables.hpp>
@@ -49,7 +50,7 @@ void check_described(const pages& tables, const std::string& name) {
 
 BOOST_AUTO_TEST_CASE(the_rows_are_as_documented) {
     const auto tables = tables_of("tables.md");
-    BOOST_TEST(tables.size() == 13U);
+    BOOST_TEST(tables.size() == 15U);
     check_described<asset_row>(tables, "asset_row");
     check_described<account_row>(tables, "account_row");
     check_described<balance_row>(tables, "balance_row");
@@ -63,11 +64,13 @@ BOOST_AUTO_TEST_CASE(the_rows_are_as_documented) {
     check_described<document_row>(tables, "document_row");
     check_described<document_version_row>(tables, "document_version_row");
     check_described<clock_row>(tables, "clock_row");
+    check_described<programme_row>(tables, "programme_row");
+    check_described<stake_row>(tables, "stake_row");
 }
 
 BOOST_AUTO_TEST_CASE(the_events_are_as_documented) {
     const auto tables = tables_of("events.md");
-    BOOST_TEST(tables.size() == 19U);
+    BOOST_TEST(tables.size() == 26U);
     check_described<asset_created_v1>(tables, "asset_created_v1");
     check_described<asset_created_v2>(tables, "asset_created_v2");
     check_described<account_opened_v1>(tables, "account_opened_v1");
@@ -85,6 +88,13 @@ BOOST_AUTO_TEST_CASE(the_events_are_as_documented) {
     check_described<document_put_v1>(tables, "document_put_v1");
     check_described<document_erased_v1>(tables, "document_erased_v1");
     check_described<document_limited_v1>(tables, "document_limited_v1");
+    check_described<programme_opened_v1>(tables, "programme_opened_v1");
+    check_described<programme_set_v1>(tables, "programme_set_v1");
+    check_described<programme_closed_v1>(tables, "programme_closed_v1");
+    check_described<staked_v1>(tables, "staked_v1");
+    check_described<unstaked_v1>(tables, "unstaked_v1");
+    check_described<yield_paid_v1>(tables, "yield_paid_v1");
+    check_described<yield_refused_v1>(tables, "yield_refused_v1");
     check_described<world_recovered_v1>(tables, "world_recovered_v1");
     check_described<clock_ticked_v1>(tables, "clock_ticked_v1");
 }
