@@ -12,15 +12,41 @@
 #include <perdure/io/digest.hpp>
 #include <perdure/io/past.hpp>
 #include <perdure/io/room.hpp>
+#include <perdure/plugins/host/loading.hpp>
 
 namespace perdure::apps {
 namespace {
 
 namespace json = boost::json;
 
+/// Nothing where no plugin was ever loaded.
+std::optional<component> plugins_of(const world& seen) {
+    const auto rows = plugins::list_plugins(seen);
+    if (rows.empty()) return std::nullopt;
+    component out;
+    out.name = "plugins";
+    out.state = "running";
+    out.health = 100;
+    std::size_t active = 0;
+    for (const auto& row : rows) {
+        const auto state = static_cast<plugins::plugin_state>(row.state);
+        if (state == plugins::plugin_state::active) ++active;
+        if (state != plugins::plugin_state::quarantined) continue;
+        const auto id = std::string(plugins::text_in(row.id));
+        out.state = "warn";
+        out.health = 50;
+        out.alarm += fmt::format("{}{} is quarantined, {}: perdure plugin logs {} {}",
+                                 out.alarm.empty() ? "" : "; ", id,
+                                 name(static_cast<errc>(row.cause)), seen.directory(), id);
+    }
+    out.note = fmt::format("{} of {} active", active, rows.size());
+    return out;
+}
+
 /// What the region says of the world's parts, and the kernel of its keeper.
-std::vector<component> parts_of(const condition& now) {
+std::vector<component> parts_of(const world& seen, const condition& now) {
     auto parts = components_of(now);
+    if (auto loaded = plugins_of(seen)) parts.push_back(std::move(*loaded));
     if (now.keeper_pid == 0 || process_state(now.keeper_pid) != "stopped") return parts;
     auto& keeper = *std::ranges::find(parts, "keeper", &component::name);
     keeper.state = "stopped";
@@ -107,7 +133,7 @@ json::object as_json(const world& seen, const condition& now) {
             {"room", now.room == 0 ? json::value(nullptr)
                                    : json::value(name(static_cast<io::room_state>(now.room)))},
             {"free_bytes", now.free_bytes},
-            {"health", health_json(parts_of(now))},
+            {"health", health_json(parts_of(seen, now))},
             {"checkpoint", checkpoint_json(now)},
             {"participants", std::move(sitting)}};
 }
@@ -153,7 +179,7 @@ void print_checkpoint(const condition& now) {
 
 void print_readable(const world& seen, const condition& now) {
     print(fmt::format("world         {}", seen.directory()));
-    print_health(parts_of(now));
+    print_health(parts_of(seen, now));
     print(fmt::format("region        {}, {} of {}", seen.region().path(),
                       rounded_bytes(now.region_bytes), rounded_bytes(now.capacity_bytes)));
     print(now.keeper_pid != 0

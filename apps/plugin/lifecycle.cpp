@@ -7,6 +7,7 @@
 
 #include <boost/json.hpp>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <perdure/apps/cli/configuration.hpp>
 #include <perdure/apps/cli/console.hpp>
@@ -101,6 +102,16 @@ int tell_running(const plugin_order& order, const world& in, const std::string& 
     return is_well ? exit_done : exit_refused;
 }
 
+/// A path, or the name of a plugin that came with Perdure.
+std::string file_of(const std::string& given) {
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    if (given.find('/') != std::string::npos || fs::exists(given, ignored)) return given;
+    const auto self = fs::read_symlink("/proc/self/exe", ignored);
+    const auto built_in = self.parent_path() / "../lib/perdure/plugins" / (given + ".so");
+    return fs::exists(built_in, ignored) ? built_in.lexically_normal().string() : given;
+}
+
 std::string print_moment(std::uint64_t ns) {
     return fmt::format("{:.1f} s", static_cast<double>(ns) / 1e9);
 }
@@ -124,7 +135,7 @@ int plugin_load(const plugin_order& order) {
     auto by = in.join();
     const auto file = plugins::load_plugin(
         in, by,
-        {.path = order.file,
+        {.path = file_of(order.file),
          .host = order.is_inline ? plugins::host_kind::embedded : plugins::host_kind::process,
          .config = order.config,
          .who = ::getuid()});
@@ -161,7 +172,7 @@ int plugin_upgrade(const plugin_order& order) {
     auto by = in.join();
     const auto file = plugins::upgrade_plugin(in, by,
                                               {.id = order.id,
-                                               .path = order.file,
+                                               .path = file_of(order.file),
                                                .shadow = order.shadow,
                                                .grants_more = order.grants_more,
                                                .who = ::getuid()});

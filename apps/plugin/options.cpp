@@ -23,7 +23,8 @@ void add_lifecycle(CLI::App& above, plugin_session& session) {
     CLI::App* load =
         verb("load", "Brings a plugin into a world, running or not",
              "load ./bazaar my-yield/build/my-yield.so --config '{\"rate\": 7}'", plugin_load);
-    load->add_option("FILE", order.file, "The plugin's .so")->required();
+    load->add_option("FILE", order.file, "The plugin's .so, or a built-in one's name: yield")
+        ->required();
     load->add_option("--config", order.config, "Its settings, a JSON object");
     load->add_flag("--inline", order.is_inline,
                    "Inside the keeper's process: only for plugins trusted like the keeper");

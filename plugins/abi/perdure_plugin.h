@@ -32,6 +32,7 @@ extern "C" {
 
 /* Statuses a plugin meets most; any other number is an error as well. */
 #define PERDURE_OK 0
+#define PERDURE_AGAIN 1 /* Answered by on_tick: not done yet, it is called again at once. */
 #define PERDURE_BUSY 8
 #define PERDURE_NOT_FOUND 32
 #define PERDURE_INSUFFICIENT_FUNDS 66
@@ -59,6 +60,11 @@ typedef struct perdure_id {
 #define PERDURE_COMMAND_FREEZE 7   /* target, until (wall clock, ns; ~0: for ever) */
 #define PERDURE_COMMAND_UNFREEZE 8 /* target */
 #define PERDURE_COMMAND_EVENT 9    /* event_type, event_version, payload */
+/* Interest of a stake for its periods [reference, until), which must be the next ones and have
+ * ended; how much that is, is not the plugin's to say. */
+#define PERDURE_COMMAND_PAY_STAKE 10 /* object (the stake's key), until */
+/* Tells that these periods cannot be paid now: `reason` is the status that paying them had. */
+#define PERDURE_COMMAND_REFUSE_STAKE 11 /* object, until */
 
 /* What a plugin wants done. Fields its kind does not name are 0. */
 typedef struct perdure_command {

@@ -84,6 +84,17 @@ result<> admission::apply_to_hold(tx& by, const batch_command& c,
     return books_->capture(by, c.object, target, part_of(c), note);
 }
 
+/// Which periods and how much are core's to judge: the plugin only says whose turn it is.
+result<> admission::apply_to_stake(tx& by, const batch_command& c) const noexcept {
+    const stake_id stake{c.object.high, c.object.low};
+    if (c.kind == PERDURE_COMMAND_PAY_STAKE) {
+        PERDURE_TRY(stakes_->pay(by, stake, c.reference, c.until));
+    } else {
+        PERDURE_TRY(stakes_->refuse(by, stake, c.until, static_cast<errc>(c.reason)));
+    }
+    return {};
+}
+
 result<> admission::apply(tx& by, const plugin_call& call,
                           const command_view& what) const noexcept {
     PERDURE_TRY(grant_.may(what));
@@ -105,6 +116,8 @@ result<> admission::apply(tx& by, const plugin_call& call,
         case PERDURE_COMMAND_EVENT:
             by.event(c.event_type, c.event_version, what.payload);
             return {};
+        case PERDURE_COMMAND_PAY_STAKE:
+        case PERDURE_COMMAND_REFUSE_STAKE: return apply_to_stake(by, c);
         default: return errc::bad_command;
     }
 }

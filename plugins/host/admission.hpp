@@ -13,6 +13,7 @@
 // Invariants  U1 to U3 of registry_format.hpp.
 #pragma once
 
+#include <perdure/core/world.hpp>
 #include <perdure/plugins/host/grant.hpp>
 #include <perdure/plugins/host/registry.hpp>
 
@@ -47,9 +48,11 @@ struct commit_answer {
 
 class admission {
   public:
-    admission(shm::region& where, const ledger& books, const registry& plugins, grant what)
-        : world_{where.geometry().world[0], where.geometry().world[1]},
-          books_(&books),
+    /// Requires: both outlive it.
+    admission(const world& in, const registry& plugins, grant what)
+        : world_{in.region().geometry().world[0], in.region().geometry().world[1]},
+          books_(&in.books()),
+          stakes_(&in.stakes()),
           plugins_(&plugins),
           grant_(std::move(what)) {}
 
@@ -73,11 +76,13 @@ class admission {
     result<bool> take_position(tx& by, const plugin_call& call, std::uint64_t position) const;
     result<> apply(tx& by, const plugin_call& call, const command_view& what) const noexcept;
     result<> apply_to_hold(tx& by, const batch_command& c, posting_note note) const noexcept;
+    result<> apply_to_stake(tx& by, const batch_command& c) const noexcept;
     result<> apply_supply(tx& by, const plugin_call& call, const batch_command& c,
                           posting_note note) const noexcept;
 
     shm::transaction_key world_;
     const ledger* books_;
+    const stakes* stakes_;
     const registry* plugins_;
     grant grant_;
 };

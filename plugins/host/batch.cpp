@@ -75,8 +75,8 @@ void batch_writer::append(std::span<const std::byte> more) {
 result<> batch_writer::add(const perdure_command& command) {
     const std::uint32_t payload = command.payload_bytes;
     if (command.size != sizeof(perdure_command) || command.kind == 0 ||
-        command.kind > PERDURE_COMMAND_EVENT || payload > payload_bytes_max || payload % 8 != 0 ||
-        (payload != 0 && command.payload == nullptr)) {
+        command.kind > PERDURE_COMMAND_REFUSE_STAKE || payload > payload_bytes_max ||
+        payload % 8 != 0 || (payload != 0 && command.payload == nullptr)) {
         return errc::bad_command;
     }
     const std::size_t more = sizeof(batch_command) + payload;

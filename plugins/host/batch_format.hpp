@@ -7,7 +7,7 @@
 //             A2 the checksum covers everything behind itself.
 //             A3 commands come first, then states; each begins at a multiple of 8.
 //             A4 what is reserved or fills up to 8 bytes is zero.
-// Format      docs/formats/plugin_channel.md#batches
+// Format      docs/formats/plugins.md#batches
 #pragma once
 
 #include <array>

@@ -8,7 +8,7 @@
 //             M2 a message lies between head and tail as a whole; over the ring's end it goes on at
 //             its beginning.
 //             The keeper believes neither: the other side may be out of its mind.
-// Format      docs/formats/plugin_channel.md
+// Format      docs/formats/plugins.md#channel
 #pragma once
 
 #include <array>

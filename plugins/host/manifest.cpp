@@ -15,8 +15,9 @@ namespace {
 constexpr std::size_t given_max = 64ULL << 10;
 
 /// By kind of perdure_plugin.h; 0 is none.
-constexpr std::array<std::string_view, 10> command_names{
-    "", "transfer", "mint", "burn", "hold", "release", "capture", "freeze", "unfreeze", "event"};
+constexpr std::array<std::string_view, 12> command_names{
+    "",        "transfer", "mint",     "burn",  "hold",      "release",
+    "capture", "freeze",   "unfreeze", "event", "pay_stake", "refuse_stake"};
 
 [[noreturn]] void refuse(const std::string& id, std::string_view key, const std::string& cause,
                          std::string todo) {

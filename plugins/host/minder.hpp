@@ -69,8 +69,9 @@ class minder final : outlet {
     // Upgrades: minder_upgrade.cpp.
     bool mind_upgrade(session& by, const plugin_row& row);
     bool start_next(session& by, const plugin_row& row);
-    bool shadow(session& by, message_kind kind, std::span<const std::byte> payload);
-    void compare(session& by);
+    void shadow(session& by, message_kind kind, std::span<const std::byte> payload,
+                std::uint64_t call);
+    void compare(session& by, std::uint64_t call);
     void give_up(session& by, errc cause, const std::string& why);
     void stand_probation(session& by);
     void give_back(session& by, errc cause);
@@ -99,14 +100,17 @@ class minder final : outlet {
     plugin_call call_;
     restart_policy patience_;
     std::uint64_t retry_at_ = 0;
-    std::uint64_t passed_lsn_ = 0;  // The cursor as it is stored.
+    std::uint64_t done_before_ = 0;  // Commits of the window, before the call at hand.
+    std::uint64_t passed_lsn_ = 0;   // The cursor as it is stored.
     std::uint64_t denied_ = 0;
     std::map<std::string, std::int64_t> counts_;
     std::optional<upgrade_row> upgrade_;  // As the last turn has seen it.
     std::unique_ptr<instance> next_;      // The new version, beside the old one.
     manifest next_what_;
-    shadow_outlet shadow_;  // What the new version wants in this window,
-    wish wanted_;           // and what the old one did.
+    shadow_outlet shadow_;                   // What the new version wants in this window,
+    wish wanted_;                            // and what the old one did,
+    std::optional<std::uint64_t> shadowed_;  // in this one,
+    bool is_shadow_done_ = false;            // to its end.
     std::atomic<bool> stops_ = false;
     std::atomic<bool> ended_ = false;
     std::atomic<int> process_ = 0;

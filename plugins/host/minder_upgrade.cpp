@@ -26,6 +26,7 @@ bool minder::mind_upgrade(session& by, const plugin_row& row) {
         if (at.error() == errc::not_found) {
             upgrade_.reset();
             next_.reset();
+            shadowed_.reset();
         }
         return true;
     }
@@ -78,24 +79,35 @@ void minder::give_up(session& by, errc cause, const std::string& why) {
     if (ended) upgrade_.reset();
 }
 
-/// Asks the new version what it would do, before the old one does it. False: it is not asked, for
-/// its state has another shape, or for there is no new version.
-bool minder::shadow(session& by, message_kind kind, std::span<const std::byte> payload) {
-    if (next_ == nullptr || upgrade_->windows_left == 0) return false;
-    shadow_.wanted.clear();
-    wanted_.clear();
-    if (next_what_.state_version != what_.state_version) return true;
+/// Asks the new version what it would do, before the old one does it, or what it would go on with.
+/// `call` is a number that a call has again when it is repeated.
+void minder::shadow(session& by, message_kind kind, std::span<const std::byte> payload,
+                    std::uint64_t call) {
+    if (next_ == nullptr || upgrade_->windows_left == 0) return;
+    if (shadowed_ != call) {
+        // Amid a window the old version has done things that nobody has written down.
+        if (call_.kind == call_kind::tick && done_before_ != 0) return;
+        shadow_.wanted.clear();
+        wanted_.clear();
+        shadowed_ = call;
+        is_shadow_done_ = next_what_.state_version != what_.state_version;
+    }
+    if (is_shadow_done_) return;
     const auto end = next_->call(kind, payload, next_what_.limits.hard_ns);
-    if (end.how == call_end::answered && end.status == PERDURE_OK) return true;
-    give_up(by, errc::plugin_failed, "the new version fails beside the old one");
-    return false;
+    const bool is_well =
+        end.how == call_end::answered && (end.status == PERDURE_OK || end.status == PERDURE_AGAIN);
+    is_shadow_done_ = end.status == PERDURE_OK;
+    if (!is_well) give_up(by, errc::plugin_failed, "the new version fails beside the old one");
 }
 
-void minder::compare(session& by) {
-    if (next_ == nullptr) return;
+/// The old version has finished the call.
+void minder::compare(session& by, std::uint64_t call) {
+    if (next_ == nullptr || shadowed_ != call) return;
+    shadowed_.reset();
     const bool is_asked = next_what_.state_version == what_.state_version;
-    const auto differs = is_asked ? wanted_.difference(shadow_.wanted)
-                                  : std::string("not asked: its state has another version");
+    const std::string differs = !is_asked          ? "not asked: its state has another version"
+                                : !is_shadow_done_ ? "the new version has more to do in it"
+                                                   : wanted_.difference(shadow_.wanted);
     const auto line = "window " + std::to_string(call_.window) + ": " + differs + "\n";
     if (!differs.empty()) say(PERDURE_LOG_INFO, "shadow, " + line.substr(0, line.size() - 1));
     static_cast<void>(by.write([&](tx& now) -> result<> {

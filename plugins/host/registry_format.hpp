@@ -8,7 +8,7 @@
 //             U2 `generation` goes up with every instance that is started; a commit names it.
 //             U3 what a plugin has minted in a window stands in its allowance row, changed with the
 //             mint.
-// Format      docs/formats/tables.md, docs/formats/events.md
+// Format      docs/formats/plugins.md
 #pragma once
 
 #include <boost/describe.hpp>

@@ -99,6 +99,21 @@ class batch {
         return post(made);
     }
 
+    /// Interest for a stake's periods [from, to), the next ones, which have ended.
+    batch& pay_stake(const perdure_id& stake, std::uint64_t from, std::uint64_t to) {
+        perdure_command made = command(PERDURE_COMMAND_PAY_STAKE, {}, {0, from});
+        made.object = stake;
+        made.until = to;
+        return post(made);
+    }
+    /// Tells why they cannot be paid.
+    batch& refuse_stake(const perdure_id& stake, std::uint64_t to, std::uint32_t why) {
+        perdure_command made = command(PERDURE_COMMAND_REFUSE_STAKE, {}, {why, 0});
+        made.object = stake;
+        made.until = to;
+        return post(made);
+    }
+
     template <class Value>
     batch& state_put(std::string_view key, const Value& value) {
         static_assert(std::is_trivially_copyable_v<Value> && !std::is_pointer_v<Value>,
@@ -118,9 +133,22 @@ class batch {
     /// In on_tick the number of this commit in the window, from 0; in on_events the LSN up to which
     /// everything is done. Throws refused: nothing has changed then.
     perdure_receipt commit(std::uint64_t position) {
-        const perdure_receipt receipt = ledger_.commit(position);
-        done_ = true;
-        return receipt;
+        perdure_receipt receipt{};
+        const status answer = try_commit(position, receipt);
+        if (answer == status::ok) return receipt;
+        throw refused(answer, receipt.refused == ~std::uint64_t{0}
+                                  ? "commit"
+                                  : "command " + std::to_string(receipt.refused));
+    }
+
+    /// The same, answering what it would throw; `receipt` says which command was refused.
+    status try_commit(std::uint64_t position, perdure_receipt& receipt) {
+        receipt = {};
+        receipt.size = sizeof receipt;
+        receipt.refused = ~std::uint64_t{0};
+        const status answer = ledger_.try_commit(position, receipt);
+        done_ = answer == status::ok;
+        return answer;
     }
 
   private:
@@ -138,16 +166,8 @@ class batch {
         void erase(std::string_view key) const {
             sdk::check(call(&perdure_ledger_1::state_erase, key.data(), key.size()), "state_erase");
         }
-        [[nodiscard]] perdure_receipt commit(std::uint64_t position) const {
-            perdure_receipt receipt{};
-            receipt.size = sizeof receipt;
-            receipt.refused = ~std::uint64_t{0};
-            const std::int32_t answer = call(&perdure_ledger_1::commit, position, &receipt);
-            if (answer == PERDURE_OK) return receipt;
-            const std::string which = receipt.refused == ~std::uint64_t{0}
-                                          ? "commit"
-                                          : "command " + std::to_string(receipt.refused);
-            throw refused(static_cast<status>(answer), which);
+        [[nodiscard]] status try_commit(std::uint64_t position, perdure_receipt& receipt) const {
+            return static_cast<status>(call(&perdure_ledger_1::commit, position, &receipt));
         }
         void abort() const noexcept {
             if (calls().abort != nullptr) calls().abort(calls().context);

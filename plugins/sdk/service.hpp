@@ -21,6 +21,7 @@ namespace perdure {
 /// Statuses that plugins meet; others are kept as their number.
 enum class status : std::int32_t {
     ok = PERDURE_OK,
+    again = PERDURE_AGAIN,
     busy = PERDURE_BUSY,
     not_found = PERDURE_NOT_FOUND,
     insufficient_funds = PERDURE_INSUFFICIENT_FUNDS,

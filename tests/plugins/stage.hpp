@@ -32,7 +32,7 @@ class stage : public scene, public plugins::outlet {
           by(in.join()),
           registry(plugins::registry::open(by).value()),
           wants(std::move(granted)),
-          desk(in.region(), in.books(), registry, plugins::grant::of(plugin, wants, in.events())) {
+          desk(in, registry, plugins::grant::of(plugin, wants, in.events())) {
         found(in, by, 8, 1000);
         const auto laid = by.write([&](tx& now) -> result<> {
             const auto& books = in.books();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Claims of plugins/host/minder.hpp about upgrades: the new version runs beside the old one and what
-// differs is told; it takes over between two windows, so that each is paid once; state is migrated
-// in one commit; one that fails beside the old version, at its start or on probation is returned
-// from.
+// Claims of plugins/host/minder.hpp about upgrades: the new version runs beside the old one and
+// what differs is told; it takes over between two windows, so that each is paid once; state is
+// migrated in one commit; one that fails beside the old version, at its start or on probation is
+// returned from.
 #include <perdure/tests/plugins/kept_stage.hpp>
 
 namespace {
