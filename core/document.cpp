@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstring>
+#include <perdure/core/document_event_format.hpp>
 #include <perdure/core/document_key.hpp>
 #include <perdure/core/document_write.hpp>
 #include <perdure/core/json_text.hpp>

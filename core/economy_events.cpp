@@ -2,6 +2,7 @@
 //
 // What the events of event_format.hpp hold and do. An effect that is declared here and not true is
 // found by tests/core/event_catalogue_test.cpp.
+#include <perdure/core/document_event_format.hpp>
 #include <perdure/core/event_declaration.hpp>
 #include <perdure/core/world_event_format.hpp>
 

@@ -52,16 +52,16 @@ std::uint64_t periods_due(const programme_row& programme, const stake_row& stake
 
 result<amount> yield_of(const programme_row& programme, const stake_row& stake, std::uint64_t from,
                         std::uint64_t to) noexcept {
-    PERDURE_ASSERT(stake.base_period <= from && from <= to);
+    PERDURE_ASSERT(stake.anchor_period <= from && from <= to);
     auto terms = terms_of(programme);
     terms.apy_ppb = stake.apy_ppb;
     if (planted(shm::bug::yield_rounded_apart)) {
         return owed(terms, stake.growth, stake.principal, to - from);
     }
     const auto before =
-        PERDURE_TRY(owed(terms, stake.growth, stake.principal, from - stake.base_period));
+        PERDURE_TRY(owed(terms, stake.growth, stake.principal, from - stake.anchor_period));
     const auto after =
-        PERDURE_TRY(owed(terms, stake.growth, stake.principal, to - stake.base_period));
+        PERDURE_TRY(owed(terms, stake.growth, stake.principal, to - stake.anchor_period));
     PERDURE_ASSERT(before <= after);
     return after - before;
 }
@@ -138,7 +138,7 @@ result<stakes::payout> stakes::prepare(tx& by, stake_id stake, std::uint64_t fro
     const bool is_next = from == out.stake.periods_paid || planted(shm::bug::yield_repeated);
     const bool has_ended =
         to <= periods_due(out.programme, out.stake, now_ns) || planted(shm::bug::yield_early);
-    if (!is_next || !has_ended || from > to || from < out.stake.base_period) {
+    if (!is_next || !has_ended || from > to || from < out.stake.anchor_period) {
         return errc::out_of_step;
     }
     out.value = PERDURE_TRY(yield_of(out.programme, out.stake, from, to));
@@ -241,7 +241,7 @@ result<> stakes::take_out(tx& by, const payout& what, amount part, bool forfeits
         whole->stakes -= 1;
     } else {
         row->principal = row->staked = left;
-        row->periods_paid = row->base_period = what.to;
+        row->periods_paid = row->anchor_period = what.to;
         row->last_payout_ns = row->since_ns + what.to * in.period_ns;
     }
     emit(by, event_type::unstaked, 1,

@@ -90,10 +90,10 @@ class stakes {
         return due(in, stake, PERDURE_TRY(time_.read(in)).world_ns);
     }
 
-    /// Pays periods [from, to), the next ones, which have ended; how much, is said by owed() alone.
-    /// A payout of 0 moves no units and counts all the same. Errors: unknown_stake, out_of_step (not
-    /// the next ones, none, or they have not all ended), overflow; of a treasury unknown_account,
-    /// insufficient_funds, account_frozen; of a faucet budget_exceeded, not_authorised.
+    /// Pays periods [from, to), the next ones, which have ended; owed() alone says how much, and
+    /// that is answered. A payout of 0 moves no units and counts all the same. Errors:
+    /// unknown_stake, out_of_step (not the next ones, none, or they have not all ended), overflow;
+    /// of a treasury insufficient_funds, account_frozen; of a faucet budget_exceeded.
     result<amount> pay(tx& by, stake_id stake, std::uint64_t from, std::uint64_t to) const noexcept;
     /// Tells that paying what is due up to period `to` was refused. False: nothing is told, for it
     /// was told of these before. Errors: unknown_stake, out_of_step, overflow.
@@ -126,7 +126,7 @@ class stakes {
 /// How many periods of the stake have ended by `now_ns` and count.
 [[nodiscard]] std::uint64_t periods_due(const programme_row& programme, const stake_row& stake,
                                         std::uint64_t now_ns) noexcept;
-/// Interest of periods [from, to). Requires: base_period <= from <= to. Errors: overflow.
+/// Interest of periods [from, to). Requires: anchor_period <= from <= to. Errors: overflow.
 result<amount> yield_of(const programme_row& programme, const stake_row& stake, std::uint64_t from,
                         std::uint64_t to) noexcept;
 

@@ -6,12 +6,12 @@
 //             its escrow account has at least that much of the asset.
 //             K2 a stake's `periods_paid` never falls, and world time had passed its end when it
 //             was paid: last_payout_ns = since_ns + periods_paid * period_ns.
-//             K3 what the stake was paid since `base_period` is owed(periods_paid - base_period) of
+//             K3 what the stake was paid since `anchor_period` is owed(periods_paid - anchor_period) of
 //             stake_yield.hpp, but for what was given up.
 //             K4 a stake's rate and growth are its programme's when it was made; method, period and
 //             year of a programme never change.
 //             K5 `staked` of a stake is its principal, and with compound interest what was paid
-//             since base_period.
+//             since anchor_period.
 // Format      docs/formats/tables.md#stakes
 #pragma once
 
@@ -83,11 +83,11 @@ struct stake_row {
     shm::transaction_key programme;
     account_words account;
     std::uint64_t number;
-    std::int64_t principal;        ///< What interest is counted on since base_period.
+    std::int64_t principal;        ///< What interest is counted on since anchor_period.
     std::int64_t staked;           ///< What lies in the escrow account for it.
     std::int64_t paid;             ///< Interest, in all.
     std::uint64_t since_ns;        ///< World time: period 0 begins.
-    std::uint64_t base_period;     ///< From here on the principal is this one.
+    std::uint64_t anchor_period;   ///< From here on the principal is this one.
     std::uint64_t periods_paid;    ///< Or given up: the next one to be paid.
     std::uint64_t last_payout_ns;  ///< World time at the end of the last of them.
     std::uint64_t refused_to;      ///< A refusal was told of the periods before.
@@ -97,6 +97,6 @@ struct stake_row {
 static_assert(shm::mapped<stake_row> && sizeof(stake_row) == 160);
 BOOST_DESCRIBE_STRUCT(stake_row, (),
                       (key, programme, account, number, principal, staked, paid, since_ns,
-                       base_period, periods_paid, last_payout_ns, refused_to, apy_ppb, growth))
+                       anchor_period, periods_paid, last_payout_ns, refused_to, apy_ppb, growth))
 
 }  // namespace perdure

@@ -12,6 +12,7 @@
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/cli/history.hpp>
 #include <perdure/apps/cli/reading.hpp>
+#include <perdure/apps/cli/stake.hpp>
 #include <perdure/apps/cli/state.hpp>
 #include <perdure/apps/cli/world_history.hpp>
 #include <perdure/apps/import/options.hpp>
@@ -42,6 +43,7 @@ struct command_line {
     history_session history{where, chosen};
     reading_session reading{where, chosen};
     plugin_session plugin{chosen};
+    stake_session staking{where, chosen};
 
     command_line() {
         app.name("perdure");
@@ -53,6 +55,7 @@ struct command_line {
         add_reading(app, reading);
         add_import();
         add_state();
+        add_stake(app, staking);
         add_checkpoint();
         add_world_history();
         add_past_commands();

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <perdure/core/clock_format.hpp>
 #include <perdure/core/cursor_format.hpp>
+#include <perdure/core/document_event_format.hpp>
 #include <perdure/core/document_format.hpp>
 #include <perdure/core/event_type_format.hpp>
 #include <perdure/core/import_log.hpp>

@@ -108,7 +108,7 @@ BOOST_FIXTURE_TEST_CASE(a_part_that_is_taken_out_earns_to_the_last_period_that_e
     BOOST_TEST(!unstaked(plain, {.part = 60'000}));
     BOOST_TEST(balance(player(0)) == 900'000 + 60'000 + 1'000);  // A fifth of a year of 5 %.
     BOOST_TEST(row(plain).principal == 40'000);
-    BOOST_TEST(row(plain).base_period == 73U);
+    BOOST_TEST(row(plain).anchor_period == 73U);
     pass_days(73);
     BOOST_TEST(due(plain).value == 400);
     BOOST_TEST(!paid(plain, 73, 100));
