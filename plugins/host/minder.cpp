@@ -8,6 +8,7 @@ namespace perdure::plugins {
 namespace {
 
 constexpr std::chrono::milliseconds idle_pause{5};
+constexpr std::chrono::milliseconds pause_after_failure{1000};
 constexpr std::uint64_t calm_lsns =
     4096;  // A cursor is stored when it has come so far for nothing.
 constexpr std::size_t counters_max = 64;
@@ -64,9 +65,13 @@ void minder::run() noexcept {
         by_ = &by;
         while (!ended_.load()) turn(by);
     } catch (const std::exception& error) {
-        say(PERDURE_LOG_ERROR, std::string("its minder ends: ") + error.what());
-    } catch (...) {
-        say(PERDURE_LOG_ERROR, "its minder ends");
+        say(PERDURE_LOG_ERROR, std::string("its minder begins anew: ") + error.what());
+        one_.reset();
+        // The supervisor makes another one at once: not without end, where e.g. memory is short.
+        for (auto left = pause_after_failure; left.count() > 0 && !stops_.load();
+             left -= idle_pause) {
+            std::this_thread::sleep_for(idle_pause);
+        }
     }
     one_.reset();
     next_.reset();
