@@ -125,10 +125,10 @@ std::string readable(const std::string& line) {
         const auto* at = entry.if_contains(key);
         return at != nullptr && at->is_string() ? std::string(at->as_string()) : std::string();
     };
-    auto line = fmt::format("{} {:<5} {}", text("time"), text("level"), text("message"));
+    auto out = fmt::format("{} {:<5} {}", text("time"), text("level"), text("message"));
     // A plugin's words do not command the terminal.
-    for (char& c : line) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-    return line;
+    for (char& c : out) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+    return out;
 }
 
 }  // namespace

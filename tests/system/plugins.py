@@ -42,20 +42,20 @@ def hosts():
 def serve(place, world):
     keeper = start("serve", world, "--set", "clock.tick=20ms",
                    stderr=open(place / "serve.log", "a", encoding="utf-8"))
-    wait_until("it keeps the world", lambda: run("status", world, "--json").json()["keeper"])
+    wait_until("it keeps the world", lambda: run("status", world, "--json").json().get("keeper"))
     return keeper
 
 
 
 
 def populated(place):
-    """Eight players under the numbers that the payer knows, and a bank."""
+    """Eight players that the payer knows, and a bank."""
     world = rig.made(place, "world", "--set", "clock.tick=20ms")
     file = place / "accounts.csv"
-    lines = ["name,balance", "bank,1000000"] + [f"{i},1000" for i in range(1, 9)]
+    lines = ["name,balance", "bank,1000000"] + [f"player-{i},1000" for i in range(1, 9)]
     file.write_text("\n".join(lines) + "\n")
     answer = run("import", "accounts", world, file, "--columns", "name=name,balance=balance",
-                 "--asset", "gold")
+                 "--asset", "gold", "--scale", 0)
     claim(answer.code == 0, "accounts come in", answer)
     return world
 
@@ -68,11 +68,11 @@ def life_of_a_plugin(place):
     claim(run("plugin", "list", world).out.startswith("no plugin"), "none is loaded")
 
     # Nobody keeps the world: it is loaded, and waits.
-    answer = run("plugin", "load", world, sample("payer"), "--json")
+    answer = run("plugin", "load", world, sample("payer_named"), "--json")
     claim(answer.code == 0 and answer.json()["kept"] is False, "it waits for a keeper", answer)
     keeper = serve(place, world)
     wait_until("windows pass", lambda: listed(world)[PAYER]["windows"] >= 2)
-    refused(run("plugin", "load", world, sample("payer")), 1, "exists")
+    refused(run("plugin", "load", world, sample("payer_named")), 1, "exists")
     claim("takes over" in run("plugin", "logs", world, PAYER).out, "its log says who works")
 
     before = listed(world)[PAYER]
@@ -83,7 +83,7 @@ def life_of_a_plugin(place):
           after)
     claim("signal 9" in run("plugin", "logs", world, PAYER).out, "its log says how it ended")
 
-    answer = run("plugin", "upgrade", world, PAYER, sample("payer_double"), "--shadow", 2, "--json")
+    answer = run("plugin", "upgrade", world, PAYER, sample("payer_named_double"), "--shadow", 2, "--json")
     claim(answer.code == 0 and answer.json()["upgraded"], "it is upgraded", answer)
     claim(answer.json()["compared"] >= 1 and "transfer" in answer.json()["report"],
           "what differs is told", answer)
@@ -127,7 +127,7 @@ def a_rogue_is_left_alone(place):
 def after_a_crash_of_the_machine(place):
     world = populated(place)
     keeper = serve(place, world)
-    claim(run("plugin", "load", world, sample("payer")).code == 0, "it is loaded")
+    claim(run("plugin", "load", world, sample("payer_named")).code == 0, "it is loaded")
     wait_until("windows pass", lambda: listed(world)[PAYER]["windows"] >= 3)
     keeper.kill()
     keeper.wait()

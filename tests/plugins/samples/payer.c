@@ -2,10 +2,12 @@
  *
  * Pays PAYER_AMOUNT units of gold from the bank to each of eight players, every window, in two
  * commits; its state counts the windows, in one word or (PAYER_STATE 2) in two. PAYER_FAILS: after
- * so many windows of its own it crashes.
+ * so many windows of its own it crashes. PAYER_NAMES: players are accounts by name, not by
+ * number.
  */
 #include <perdure/plugins/abi/perdure_plugin.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +53,15 @@ static int32_t pay(struct payer* self, uint64_t first) {
         commands[i].size = sizeof commands[i];
         commands[i].kind = PERDURE_COMMAND_TRANSFER;
         commands[i].source = bank;
+#ifdef PAYER_NAMES
+        char name[16];
+        const int length = snprintf(name, sizeof name, "player-%d", (int)(first + i + 1));
+        status = self->rows->account(self->rows->context, name, (uint64_t)length,
+                                     &commands[i].target);
+        if (status != 0) return status;
+#else
         commands[i].target.high = first + i + 1;
+#endif
         commands[i].asset = gold;
         commands[i].amount = PAYER_AMOUNT;
     }
