@@ -6,8 +6,8 @@
 //             its escrow account has at least that much of the asset.
 //             K2 a stake's `periods_paid` never falls, and world time had passed its end when it
 //             was paid: last_payout_ns = since_ns + periods_paid * period_ns.
-//             K3 what the stake was paid since `anchor_period` is owed(periods_paid - anchor_period) of
-//             stake_yield.hpp, but for what was given up.
+//             K3 what the stake was paid since `anchor_period` is owed(periods_paid -
+//             anchor_period) of stake_yield.hpp.
 //             K4 a stake's rate and growth are its programme's when it was made; method, period and
 //             year of a programme never change.
 //             K5 `staked` of a stake is its principal, and with compound interest what was paid

@@ -149,7 +149,8 @@ growth_words growth_of(const yield_terms& terms) noexcept {
 
 result<amount> owed(const yield_terms& terms, growth_words growth, amount principal,
                     std::uint64_t periods) noexcept {
-    if (principal <= 0 || periods > periods_most) return errc::bad_amount;
+    if (principal <= 0) return errc::bad_amount;
+    if (periods > periods_most) return errc::overflow;
     return terms.method == yield_method::simple ? owed_simply(terms, principal, periods)
                                                 : owed_compound(growth, principal, periods);
 }

@@ -38,8 +38,8 @@ struct yield_terms {
 /// Requires: is_allowed().
 [[nodiscard]] growth_words growth_of(const yield_terms& terms) noexcept;
 
-/// Interest of the first `periods` periods. Errors: overflow; bad_amount (principal below 1, or
-/// more than periods_most).
+/// Interest of the first `periods` periods. Errors: overflow (also of more than periods_most),
+/// bad_amount (a principal below 1).
 result<amount> owed(const yield_terms& terms, growth_words growth, amount principal,
                     std::uint64_t periods) noexcept;
 

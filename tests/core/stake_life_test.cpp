@@ -5,7 +5,8 @@
 // journal; what every stake was paid is the closed form to the minor unit, and what the treasury
 // has lost. A world of an earlier build gets the tables at its next opening.
 #include <boost/test/unit_test.hpp>
-#include <perdure/core/stake_event_format.hpp>
+#include <perdure/core/event_declaration.hpp>
+#include <perdure/io/opening.hpp>
 #include <perdure/tests/core/scene.hpp>
 #include <random>
 
@@ -165,6 +166,45 @@ BOOST_AUTO_TEST_CASE(a_payout_that_is_sent_again_pays_nothing) {
     auto with = again.join();
     BOOST_TEST((send(again, with).error() == errc::out_of_step));
     BOOST_TEST(faults(again, with) == "");
+}
+
+/// What a build without stakes laid.
+void lay_without_stakes(shm::region& fresh) {
+    auto by = session::join(fresh, nullptr).value();
+    static_cast<void>(ledger::open(by).value());
+    static_cast<void>(documents::open(by).value());
+    auto known = economy_events();
+    std::erase_if(known, [](const auto& each) { return each.type >= 30 && each.type <= 36; });
+    static_cast<void>(event_catalogue::open(by, known).value());
+    static_cast<void>(open_cursors(by).value());
+    static_cast<void>(world_clock::open(by).value());
+}
+
+BOOST_AUTO_TEST_CASE(a_world_of_an_earlier_build_gets_the_tables) {
+    scene where;
+    const auto sizes = where.options();
+    {
+        io::kernel_calls calls;
+        io::file_system files(calls);
+        io::opening_options how;
+        how.region_directory = sizes.region_directory;
+        how.region.capacity_bytes = sizes.capacity_bytes;
+        how.region.ring_bytes = sizes.ring_bytes;
+        how.region.undo_bytes = sizes.undo_bytes;
+        how.region.slot_count = sizes.slot_count;
+        io::opening_report report;
+        const auto old = io::open_world(files, where.directory(), how, report, lay_without_stakes);
+        BOOST_TEST_REQUIRE(!shm::find_table(*old, std::string("stakes")).has_value());
+    }
+    auto in = where.open();
+    auto by = in.join();
+    lay(in, by);
+    BOOST_TEST(faults(in, by) == "");
+    BOOST_TEST((in.events().has(stake_events())));
+    BOOST_TEST(in.verify(by).sound);
+    const auto lsn = in.status().last_lsn;
+    const auto again = where.open();
+    BOOST_TEST(again.status().last_lsn == lsn);  // Opened again, it gains nothing.
 }
 
 }  // namespace

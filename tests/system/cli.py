@@ -20,7 +20,11 @@ COMMANDS = [["init"], ["serve"], ["status"], ["verify"], ["import", "transfers"]
             ["explain"], ["query"], ["export"], ["top"], ["doctor"],
             ["state", "put"], ["state", "get"], ["state", "history"], ["state", "diff"],
             ["state", "list"], ["state", "limit"], ["state", "erase"], ["state", "save"],
-            ["state", "load"], ["plugin", "new"], ["plugin", "inspect"]]
+             ["state", "load"], ["stake", "open-programme"], ["stake", "close-programme"],
+             ["stake", "set-rate"], ["stake", "stake"], ["stake", "unstake"], ["stake", "due"],
+             ["stake", "list"], ["stake", "pay"],
+             *(["plugin", verb] for verb in ("new", "inspect", "load", "list", "upgrade", "disable",
+                                             "enable", "unload", "logs"))]
 
 
 def every_command_has_help_with_an_example():

@@ -83,7 +83,8 @@ def life_of_a_plugin(place):
           after)
     claim("signal 9" in run("plugin", "logs", world, PAYER).out, "its log says how it ended")
 
-    answer = run("plugin", "upgrade", world, PAYER, sample("payer_named_double"), "--shadow", 2, "--json")
+    answer = run("plugin", "upgrade", world, PAYER, sample("payer_named_double"), "--shadow", 2,
+                 "--json")
     claim(answer.code == 0 and answer.json()["upgraded"], "it is upgraded", answer)
     claim(answer.json()["compared"] >= 1 and "transfer" in answer.json()["report"],
           "what differs is told", answer)
