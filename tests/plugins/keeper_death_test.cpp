@@ -9,6 +9,7 @@
 #include <iostream>
 #include <perdure/shm/crash_point.hpp>
 #include <perdure/tests/plugins/kept_stage.hpp>
+#include <perdure/tests/torture.hpp>
 #include <random>
 
 namespace {
@@ -52,7 +53,7 @@ struct deadly : kept_stage {
 BOOST_FIXTURE_TEST_CASE(whoever_dies_each_window_is_paid_once, deadly) {
     const std::uint64_t seed = option("--seed", 7);
 #if defined(PERDURE_RIG)
-    const std::uint64_t deaths = option("--deaths", 100);
+    const std::uint64_t deaths = option("--deaths", turns(5000, 100));
 #else
     const std::uint64_t deaths = option("--deaths", 12);
 #endif
