@@ -247,6 +247,16 @@ bool minder::accept(const call_outcome& end, std::string_view what) {
     return false;
 }
 
+/// A window or events; false as accept().
+bool minder::hand_over(message_kind kind, std::span<const std::byte> payload,
+                       std::string_view what) {
+    const auto end = one_->call(kind, payload, what_.limits.hard_ns);
+    if (!accept(end, what)) return false;
+    ++calls_;
+    call_ns_ += end.ns;
+    return true;
+}
+
 bool minder::deliver(session& by, const plugin_row& row) {
     return what_.kind == plugin_kind::tick ? deliver_tick(by, row) : deliver_events(by);
 }
@@ -273,9 +283,7 @@ bool minder::deliver_tick(session& by, const plugin_row& row) {
                             seed_of(plugin_, row.window),
                             call_.generation,
                             what_.limits.hard_ns};
-    if (!accept(one_->call(message_kind::tick, bytes_of(tick), what_.limits.hard_ns), "on_tick")) {
-        return true;
-    }
+    if (!hand_over(message_kind::tick, bytes_of(tick), "on_tick")) return true;
     const auto finished = desk_->finish(by, call_);
     if (!finished && finished.error() != errc::stale_generation) {
         say(PERDURE_LOG_WARN, "its window stays open: " + std::string(name(finished.error())));
@@ -318,9 +326,7 @@ bool minder::deliver_events(session& by) {
     call_.kind = call_kind::events;
     call_.window = what_.every_ns == 0 ? 0 : world / what_.every_ns;
     call_.last_lsn = got->last_lsn;
-    if (got->events != 0 &&
-        !accept(one_->call(message_kind::events, got->payload, what_.limits.hard_ns),
-                "on_events")) {
+    if (got->events != 0 && !hand_over(message_kind::events, got->payload, "on_events")) {
         feed_.reset();
         return true;
     }
@@ -343,6 +349,10 @@ void minder::end_instance() {
         say(PERDURE_LOG_INFO, "counted: " + name + " " + std::to_string(count));
     }
     counts_.clear();
+    if (calls_ == 0) return;
+    say(PERDURE_LOG_INFO, "called " + std::to_string(calls_) + " times, " +
+                              std::to_string(call_ns_ / calls_) + " ns each");
+    calls_ = call_ns_ = 0;
 }
 
 void minder::rest(bool was_idle) const {

@@ -56,6 +56,7 @@ class minder final : outlet {
     bool deliver_tick(session& by, const plugin_row& row);
     bool deliver_events(session& by);
     bool skip(session& by, const due_window& due);
+    bool hand_over(message_kind kind, std::span<const std::byte> payload, std::string_view what);
     bool accept(const call_outcome& end, std::string_view what);
     void lost(session& by, const call_outcome& end);
     void refuse(session& by, const failure& why);
@@ -85,6 +86,8 @@ class minder final : outlet {
     std::uint64_t passed_lsn_ = 0;  // The cursor as it is stored.
     std::uint64_t denied_ = 0;
     std::map<std::string, std::int64_t> counts_;
+    std::uint64_t calls_ = 0;    // With a window or events, that it has answered well,
+    std::uint64_t call_ns_ = 0;  // and the time that they took.
     std::atomic<bool> stops_ = false;
     std::atomic<bool> ended_ = false;
     std::atomic<int> process_ = 0;
