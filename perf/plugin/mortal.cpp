@@ -2,6 +2,7 @@
 //
 // A plugin to be killed: pays one unit of gold in every window, and writes into its log when it was
 // first called to do so.
+#include "../workload.hpp"
 #include "words.hpp"
 
 #include <perdure/plugins/sdk/plugin.hpp>
