@@ -153,9 +153,11 @@ class Report:
             self.add("plugin: events handed over", f"{x['ops_s'] / 1e3:.0f} k/s")
         self.deaths(of("plugin-deaths-before"), of("plugin-deaths"))
         if x := of("plugin-idle"):
-            more = x["keeper_ns"] - x["keeper_alone_ns"]
-            self.add("plugin: idle, processor time of its process, and more of the keeper's",
-                     f"{x['host_ns'] / 1e7:.2f} %, {more / 1e7:.2f} %")
+            share = [f"{x[y] / 1e4:.2f} %" for y in
+                     ("host_us", "minder_us", "watch_alone_us", "keeper_alone_us")]
+            self.add("plugin: idle, of a processor: its process, its minder; without plugins, "
+                     "watching for one, the keeper", f"{share[0]}, {share[1]}; {share[2]}, "
+                     f"{share[3]}")
 
     def deaths(self, before, beside):
         if not before or not beside:

@@ -259,36 +259,44 @@ void measure_events(served_world& in, const options& asked) {
     found.print(asked.suite);
 }
 
-/// Processor time a second of a keeper and of a plugin's process while nothing happens.
+/// What a process uses of a processor in a while, as shares.
+struct cpu_shares {
+    double main = 0;
+    double others = 0;
+};
+
+cpu_shares watch(pid_t process, milliseconds span) {
+    const cpu_use before = cpu_use_of(process);
+    rest(span);
+    const cpu_use after = cpu_use_of(process);
+    const auto ns = static_cast<double>(std::chrono::nanoseconds(span).count());
+    return {static_cast<double>(after.main_ns - before.main_ns) / ns,
+            static_cast<double>(after.others_ns - before.others_ns) / ns};
+}
+
+/// Processor time of a keeper and of a plugin's process while nothing happens but a tick a second.
 void measure_idle(const options& asked) {
     if (!asked.wants_work("plugin-idle")) return;
     served_world in(asked, {.accounts = 1000, .tick = "1s"});
     must(in.in().start_clock(in.by()), "start the clock");
     const milliseconds span(asked.quick ? 5'000 : 20'000);
-    const double seconds = std::chrono::duration<double>(span).count();
-    const auto used = [&](pid_t process) {
-        const std::uint64_t before = cpu_ns(process);
-        return [=] { return static_cast<double>(cpu_ns(process) - before) / seconds; };
-    };
     rest(milliseconds(2000));
-    const auto alone = used(in.keeper());
-    rest(span);
-    const double alone_ns = alone();
+    const auto alone = watch(in.keeper(), span);
     in.load("mortal-idle");
     in.await_hosts(1);
-    rest(milliseconds(1000));
-    const auto keeper = used(in.keeper());
-    const auto host = used(in.hosts().at(0));
-    rest(span);
+    rest(milliseconds(2000));
+    const auto host = watch(in.hosts().at(0), span);
+    const auto keeper = watch(in.keeper(), span);
+    const auto us_a_second = [](double share) { return share * 1e6; };
     series found({"plugin-idle", "perdure", durability_level::applied, 1});
     measurement one;
-    const double host_ns = host();
-    found.note("keeper_alone_ns", alone_ns);
-    found.note("keeper_ns", keeper());
-    found.note("host_ns", host_ns);
-    one.latency.add(static_cast<std::uint64_t>(host_ns));
-    one.operations_per_second = 0;
+    one.latency.add(static_cast<std::uint64_t>(host.main * 1e9));
     found.add(one);
+    found.note("host_us", us_a_second(host.main));
+    found.note("minder_us", us_a_second(keeper.others - alone.others));
+    found.note("watch_alone_us", us_a_second(alone.others));
+    found.note("keeper_alone_us", us_a_second(alone.main));
+    found.note("keeper_us", us_a_second(keeper.main));
     found.print(asked.suite);
 }
 

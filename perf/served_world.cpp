@@ -9,7 +9,6 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
-#include <ctime>
 #include <fstream>
 #include <sstream>
 
@@ -222,14 +221,16 @@ void served_world::pass(std::chrono::milliseconds time) {
     must(clock.show(world_->region(), shm::deadline::never()), "show the time");
 }
 
-std::uint64_t cpu_ns(pid_t process) {
-    clockid_t clock{};
-    timespec used{};
-    if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &used) != 0) {
-        throw engine_failure("no processor time of process " + std::to_string(process));
+cpu_use cpu_use_of(pid_t process) {
+    cpu_use out;
+    const std::string main = std::to_string(process);
+    for (const auto& each : std::filesystem::directory_iterator("/proc/" + main + "/task")) {
+        std::ifstream file(each.path() / "schedstat");
+        std::uint64_t ns = 0;
+        if (!(file >> ns)) throw engine_failure("no processor time of process " + main);
+        (each.path().filename() == main ? out.main_ns : out.others_ns) += ns;
     }
-    return static_cast<std::uint64_t>(used.tv_sec) * 1'000'000'000U +
-           static_cast<std::uint64_t>(used.tv_nsec);
+    return out;
 }
 
 }  // namespace perdure::perf

@@ -59,7 +59,11 @@ class served_world {
     std::map<std::string, std::size_t> told_;  // Lines of a log that were answered.
 };
 
-/// Processor time that a process has used, all its threads together.
-[[nodiscard]] std::uint64_t cpu_ns(pid_t process);
+/// Processor time that a process has used.
+struct cpu_use {
+    std::uint64_t main_ns = 0;  ///< Its main thread: the keeper itself, where it is one.
+    std::uint64_t others_ns = 0;
+};
+[[nodiscard]] cpu_use cpu_use_of(pid_t process);
 
 }  // namespace perdure::perf

@@ -61,7 +61,7 @@ class minder final : outlet {
     void lost(session& by, const call_outcome& end);
     void refuse(session& by, const failure& why);
     void end_instance();
-    void rest(bool was_idle) const;
+    void rest(bool was_idle);
     std::uint64_t note_step(session& by, const step_note& note, plugin_state next) const;
     void say(std::uint32_t level, std::string_view text) const { with_.say(id_, level, text); }
     [[nodiscard]] std::uint64_t world_ns(session& by) const;
@@ -83,6 +83,7 @@ class minder final : outlet {
     plugin_call call_;
     restart_policy patience_;
     std::uint64_t retry_at_ = 0;
+    std::uint32_t idle_turns_ = 0;
     std::uint64_t passed_lsn_ = 0;  // The cursor as it is stored.
     std::uint64_t denied_ = 0;
     std::map<std::string, std::int64_t> counts_;
