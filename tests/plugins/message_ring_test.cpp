@@ -62,18 +62,18 @@ BOOST_FIXTURE_TEST_CASE(messages_arrive_whole_in_order_and_once, open_ring) {
 }
 
 /// Runs this thread, and threads it makes, on one processor.
-void stay_on_one_processor() {
+void stay_on_one_core() {
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(static_cast<unsigned>(::sched_getcpu()), &one);
     BOOST_TEST_REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
 }
 
-BOOST_FIXTURE_TEST_CASE(two_sides_on_one_processor_answer_each_other, open_ring) {
+BOOST_FIXTURE_TEST_CASE(two_sides_on_one_core_answer_each_other, open_ring) {
     constexpr std::uint64_t count = 5'000;
     cpu_set_t all;
     BOOST_TEST_REQUIRE(::sched_getaffinity(0, sizeof all, &all) == 0);
-    stay_on_one_processor();
+    stay_on_one_core();
     std::thread answers([&] {
         message_writer up(with.up());
         for (std::uint64_t i = 0; i < count; ++i) {
