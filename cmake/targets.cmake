@@ -242,6 +242,9 @@ function(perdure_install)
     if(TARGET perdure)
         install(TARGETS perdure
             RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT command)
+        # Where the command looks for it: plugins/host/supervisor.hpp.
+        install(TARGETS perdure_plugin_host
+            RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/perdure" COMPONENT command)
     endif()
 
     # The face users include, one step above the folders.

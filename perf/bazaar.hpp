@@ -33,6 +33,35 @@ inline void stop_if_asked() {
     if (is_interrupted()) throw interrupted{};
 }
 
+inline account_id account_numbered(std::uint64_t number) noexcept {
+    return account_id::of(key_of(number).high);
+}
+
+/// A treasury, gold, and accounts that have some.
+inline void lay_accounts(world& in, session& by, std::uint64_t accounts) {
+    const ledger& books = in.books();
+    const account_id treasury = account_id::of("treasury");
+    const asset_id gold = asset_id::of("gold");
+    must(by.write([&](tx& now) -> result<> {
+        PERDURE_TRY(books.open_account(now, "treasury", account_kind::treasury));
+        PERDURE_TRY(books.create_asset(now, "gold", 0, treasury));
+        return {};
+    }),
+         "make the asset");
+    constexpr std::uint64_t together = 64;
+    for (std::uint64_t first = 0; first < accounts; first += together) {
+        const std::uint64_t end = std::min(first + together, accounts);
+        must(by.write([&](tx& now) -> result<> {
+            for (std::uint64_t i = first; i < end; ++i) {
+                PERDURE_TRY(books.open_account(now, account_numbered(i), account_kind::player));
+                PERDURE_TRY(books.mint(now, treasury, account_numbered(i), gold, opening_balance));
+            }
+            return {};
+        }),
+             "load accounts");
+    }
+}
+
 class bazaar {
   public:
     bazaar(const options& asked, std::uint64_t accounts, world_options how = {})
@@ -46,7 +75,7 @@ class bazaar {
         keeper_.emplace(world::open(directory_, how_));
         world_.emplace(world::open(directory_, how_));
         session_.emplace(world_->join());
-        found(accounts);
+        lay_accounts(*world_, *session_, accounts);
         world_->warm();
     }
     bazaar(const bazaar&) = delete;
@@ -61,9 +90,7 @@ class bazaar {
     [[nodiscard]] session& by() noexcept { return *session_; }
     [[nodiscard]] journal_state journal() const { return keeper_->journal(); }
     [[nodiscard]] asset_id gold() const noexcept { return asset_id::of("gold"); }
-    static account_id account(std::uint64_t number) noexcept {
-        return account_id::of(key_of(number).high);
-    }
+    static account_id account(std::uint64_t number) noexcept { return account_numbered(number); }
     void wait_durable() {
         const auto now = world_->status();
         must(world_->wait(*session_, {now.last_lsn, now.incarnation}, durability::durable),
@@ -71,29 +98,6 @@ class bazaar {
     }
 
   private:
-    void found(std::uint64_t accounts) {
-        const ledger& books = world_->books();
-        const account_id treasury = account_id::of("treasury");
-        must(session_->write([&](tx& now) -> result<> {
-            PERDURE_TRY(books.open_account(now, "treasury", account_kind::treasury));
-            PERDURE_TRY(books.create_asset(now, "gold", 0, treasury));
-            return {};
-        }),
-             "make the asset");
-        constexpr std::uint64_t together = 64;
-        for (std::uint64_t first = 0; first < accounts; first += together) {
-            const std::uint64_t end = std::min(first + together, accounts);
-            must(session_->write([&](tx& now) -> result<> {
-                for (std::uint64_t i = first; i < end; ++i) {
-                    PERDURE_TRY(books.open_account(now, account(i), account_kind::player));
-                    PERDURE_TRY(books.mint(now, treasury, account(i), gold(), opening_balance));
-                }
-                return {};
-            }),
-                 "load accounts");
-        }
-    }
-
     run_place place_;
     world_options how_;
     std::string directory_;

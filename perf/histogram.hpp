@@ -14,10 +14,10 @@ namespace perdure::perf {
 
 class histogram {
   public:
-    void add(std::uint64_t value) noexcept {
-        ++counts_[bucket_of(value)];
-        ++total_;
-        sum_ += value;
+    void add(std::uint64_t value, std::uint64_t times = 1) noexcept {
+        counts_[bucket_of(value)] += times;
+        total_ += times;
+        sum_ += value * times;
         max_ = std::max(max_, value);
     }
 
@@ -26,6 +26,15 @@ class histogram {
         total_ += other.total_;
         sum_ += other.sum_;
         max_ = std::max(max_, other.max_);
+    }
+
+    /// Calls visit(value, count) for each bucket with something in it, lowest first; adding them
+    /// to another histogram fills the same buckets.
+    template <class Visit>
+    void visit(Visit&& visit) const {
+        for (std::size_t i = 0; i < counts_.size(); ++i) {
+            if (counts_[i] != 0) visit(std::min(upper_edge(i), max_), counts_[i]);
+        }
     }
 
     /// The upper edge of the bucket that holds the given share of the values; 0 if there are none.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the suites checkpoint and recovery have to reach, beside what they reached.
+"""What the suites checkpoint, recovery and plugins have to reach, beside what they reached.
 
 Peers are told of in the same terms, where they have them, and judged by nothing.
 """
@@ -124,6 +124,51 @@ class Report:
         self.add(f"{engine}: {work}, peak memory over the region's {mega(x['region_bytes'])}",
                  f"{times:.2f} x", "< 2 x", times < 2)
 
+    def plugins(self):
+        """Of the suite plugins; each work may be missing."""
+        def of(work):
+            return self.by.get((work, "perdure"))
+
+        for work, what in (("plugin-commit", "one command"),
+                           ("plugin-commit-state", "one command and 1 KiB of state")):
+            if x := of(work):
+                self.add(f"plugin: commit of {what}, p50, p99, p99.9",
+                         ", ".join(micro(x[y]) for y in ("p50_ns", "p99_ns", "p999_ns")),
+                         *(("p50 < 50 us", x["p50_ns"] < 50_000) if work == "plugin-commit"
+                           else ()))
+        for size in (64, 256):
+            if x := of(f"plugin-batch-{size}"):
+                self.add(f"plugin: commands in commits of {size}", f"{x['ops_s'] / 1e3:.0f} k/s",
+                         ">= 200 k/s", x["ops_s"] >= 200_000)
+        for host in ("inline", "process"):
+            if x := of(f"plugin-call-{host}"):
+                self.add(f"plugin: a call that does nothing, {host}; a window with it, p50",
+                         f"{micro(x['call_ns'])}; {micro(x['p50_ns'])}",
+                         *(("< 1 us", x["call_ns"] < 1000) if host == "inline" else ()))
+        if x := of("plugin-restart"):
+            self.add("plugin: from SIGKILL to the successor's first call, p50, max",
+                     ", ".join(f"{x[y] / 1e6:.1f} ms" for y in ("p50_ns", "max_ns")),
+                     "max < 200 ms", x["max_ns"] < 200_000_000)
+        if x := of("plugin-events"):
+            self.add("plugin: events handed over", f"{x['ops_s'] / 1e3:.0f} k/s")
+        self.deaths(of("plugin-deaths-before"), of("plugin-deaths"))
+        if x := of("plugin-idle"):
+            share = [f"{x[y] / 1e4:.2f} %" for y in
+                     ("host_us", "minder_us", "watch_alone_us", "keeper_alone_us")]
+            self.add("plugin: idle, of a processor: its process, its minder; without plugins, "
+                     "watching for one, the keeper", f"{share[0]}, {share[1]}; {share[2]}, "
+                     f"{share[3]}")
+
+    def deaths(self, before, beside):
+        if not before or not beside:
+            return
+        self.add("plugin: workers' commit p50 without, and beside deaths every 100 ms",
+                 f"{before['p50_ns']} ns, {beside['p50_ns']} ns")
+        ratio = beside["p50_ratio"]
+        self.add("plugin: the same in pairs, median (least, most); of the rate",
+                 f"{ratio:.3f} ({beside['p50_ratio_min']:.3f}, {beside['p50_ratio_max']:.3f}); "
+                 f"{beside['rate_ratio']:.3f}", "0.9 to 1.1", 0.9 < ratio < 1.1)
+
 
 def tell(lines):
     """Prints the table; nothing where no line is of these suites."""
@@ -136,6 +181,7 @@ def tell(lines):
     for engine in engines:
         report.recovered("recover-checkpoint", engine, 0.5)
         report.recovered("recover-log", engine, 20)
+    report.plugins()
     widths = [max(len(row[i]) for row in report.rows) for i in range(3)] if report.rows else []
     for row in report.rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths)]

@@ -21,17 +21,20 @@ inline constexpr std::array<char, 8> channel_magic{'P', 'R', 'D', 'C', 'H', 'A',
 inline constexpr std::uint64_t channel_ring_bytes = 1ULL << 20;
 inline constexpr std::uint32_t message_bytes_max = 512U << 10;
 
-/// Each word in a cache line of its own: one side writes it, the other one polls it.
+/// Each side's words in a cache line of their own: it writes them, the other side polls them.
 struct ring_marks {
     std::uint64_t tail;
-    std::array<std::uint64_t, 7> apart_tail;
+    std::uint64_t writer_place;  ///< Processor that it last wrote on, from 1; 0: not known. A hint.
+    std::array<std::uint64_t, 6> apart_tail;
     std::uint64_t head;
-    std::array<std::uint64_t, 7> apart_head;
+    std::uint64_t reader_place;
+    std::array<std::uint64_t, 6> apart_head;
     std::uint32_t reader_sleeps;
     std::uint32_t writer_sleeps;
     std::array<std::uint64_t, 7> apart_sleeps;
 };
 static_assert(shm::mapped<ring_marks> && sizeof(ring_marks) == 192);
+static_assert(offsetof(ring_marks, head) == 64 && offsetof(ring_marks, reader_sleeps) == 128);
 
 struct channel_header {
     std::array<char, 8> magic;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sched.h>
+
 #include <algorithm>
 #include <perdure/plugins/host/message_ring.hpp>
 #include <perdure/shm/word.hpp>
@@ -12,40 +14,55 @@ static_assert(message_bytes_max + 2 * sizeof(message_header) < channel_ring_byte
 
 // An answer takes some microseconds; who waits longer sleeps. measured: perf/plugins
 constexpr int spins_before_sleep = 600;
-constexpr std::uint64_t slice_ns_max = 20'000'000;
+// Whoever stores wakes who sleeps; who was not woken by an honest side lives with its own.
+constexpr std::uint64_t slice_ns_max = 200'000'000;
 
 constexpr std::uint64_t rounded(std::uint64_t bytes) noexcept { return (bytes + 7) / 8 * 8; }
 
-/// Until `is_due` says true or the time is over. `place` is what the other side stores to, `sleeps`
-/// tells it that somebody wants to be woken; a side that does not look costs a slice.
+/// This thread's processor, from 1.
+std::uint64_t own_place() noexcept { return static_cast<std::uint64_t>(::sched_getcpu()) + 1; }
+
+/// A word that the other side stores to, and what goes with it.
+struct awaited {
+    const std::uint64_t& word;
+    const std::uint64_t& place;  ///< Where the other side ran when it last did.
+    std::uint32_t& sleeps;       ///< Tells it that somebody wants to be woken.
+};
+
+/// Until `is_due` says true or the time is over. A side that does not look at `sleeps` costs a
+/// slice.
 template <class Condition>
-bool await(const std::uint64_t& place, std::uint32_t& sleeps, std::uint64_t until_ns,
-           Condition&& is_due) noexcept {
+bool await(const awaited& what, std::uint64_t until_ns, Condition&& is_due) noexcept {
     auto& waits = shm::system_park();
-    for (int turn = 0; turn < spins_before_sleep; ++turn) {
+    if (is_due()) return true;
+    // On our own processor the other side cannot go on before we sleep.
+    const int spins = shm::peek(what.place) == own_place() ? 0 : spins_before_sleep;
+    for (int turn = 0; turn < spins; ++turn) {
         if (is_due()) return true;
         waits.pause();
     }
     for (;;) {
-        const std::uint32_t seen = shm::load(shm::low_half(place));
-        shm::word(sleeps).store(1);
+        const std::uint32_t seen = shm::load(shm::low_half(what.word));
+        shm::word(what.sleeps).store(1);
         // After the sign, so that who stores now either sees it or is seen.
         const bool due = is_due();
         const std::uint64_t now = waits.now_ns();
         if (!due && now < until_ns) {
             const auto slice = std::min(until_ns - now, slice_ns_max);
-            waits.wait(shm::low_half(place), seen, std::chrono::nanoseconds(slice));
+            waits.wait(shm::low_half(what.word), seen, std::chrono::nanoseconds(slice));
         }
-        shm::word(sleeps).store(0);
+        shm::word(what.sleeps).store(0);
         if (due || is_due()) return true;
         if (now >= until_ns) return false;
     }
 }
 
 /// Stores what the other side waits for, and wakes it if it sleeps.
-void tell(std::uint64_t& place, std::uint64_t value, std::uint32_t& sleeps) noexcept {
-    shm::word(place).store(value);
-    if (shm::word(sleeps).load() != 0) shm::system_park().wake(shm::low_half(place), 1);
+void tell(std::uint64_t& word, std::uint64_t value, std::uint64_t& place,
+          std::uint32_t& sleeps) noexcept {
+    shm::put(place, own_place());
+    shm::word(word).store(value);
+    if (shm::word(sleeps).load() != 0) shm::system_park().wake(shm::low_half(word), 1);
 }
 
 }  // namespace
@@ -55,7 +72,9 @@ message_writer::message_writer(ring_place where) noexcept
 
 result<> message_writer::await_room(std::uint64_t bytes, std::uint64_t until_ns) noexcept {
     const auto used = [&] { return tail_ - shm::load(ring_.marks->head); };
-    const bool has_room = await(ring_.marks->head, ring_.marks->writer_sleeps, until_ns, [&] {
+    auto& marks = *ring_.marks;
+    const awaited what{marks.head, marks.reader_place, marks.writer_sleeps};
+    const bool has_room = await(what, until_ns, [&] {
         const std::uint64_t taken = used();
         return taken > channel_ring_bytes || channel_ring_bytes - taken >= bytes;
     });
@@ -85,7 +104,7 @@ result<> message_writer::send(message_kind kind, std::uint64_t number,
     store(tail_ + sizeof header + front.size(), back);
     tail_ += rounded(bytes);
     // M2: before the tail nobody looks at it; a death here leaves no message.
-    tell(ring_.marks->tail, tail_, ring_.marks->reader_sleeps);
+    tell(ring_.marks->tail, tail_, ring_.marks->writer_place, ring_.marks->reader_sleeps);
     return {};
 }
 
@@ -121,14 +140,16 @@ result<> message_reader::take(message& out) noexcept {
     copy_.resize(header.bytes - sizeof header);
     copy(head_ + sizeof header, copy_);
     head_ += rounded(header.bytes);
-    tell(ring_.marks->head, head_, ring_.marks->writer_sleeps);
+    tell(ring_.marks->head, head_, ring_.marks->reader_place, ring_.marks->writer_sleeps);
     out = {static_cast<message_kind>(header.kind), header.number, copy_};
     return {};
 }
 
 result<message> message_reader::receive(std::uint64_t until_ns) noexcept {
     message out;
-    const bool is_due = await(ring_.marks->tail, ring_.marks->reader_sleeps, until_ns, [&] {
+    auto& marks = *ring_.marks;
+    const awaited what{marks.tail, marks.writer_place, marks.reader_sleeps};
+    const bool is_due = await(what, until_ns, [&] {
         const auto more = has_more();
         return !more || *more;
     });

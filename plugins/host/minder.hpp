@@ -57,6 +57,7 @@ class minder final : outlet {
     bool deliver_tick(session& by, const plugin_row& row);
     bool deliver_events(session& by);
     bool skip(session& by, const due_window& due);
+    bool hand_over(message_kind kind, std::span<const std::byte> payload, std::string_view what);
     bool accept(const call_outcome& end, std::string_view what);
     void lost(session& by, const call_outcome& end);
     void refuse(session& by, const failure& why);
@@ -78,7 +79,7 @@ class minder final : outlet {
     bool migrate_back(session& by);
     [[nodiscard]] bool is_on_probation() const noexcept;
 
-    void rest(bool was_idle) const;
+    void rest(bool was_idle);
     std::uint64_t note_step(session& by, const step_note& note, plugin_state next) const;
     void say(std::uint32_t level, std::string_view text) const { with_.say(id_, level, text); }
     [[nodiscard]] std::uint64_t world_ns(session& by) const;
@@ -101,7 +102,8 @@ class minder final : outlet {
     restart_policy patience_;
     std::uint64_t retry_at_ = 0;
     std::uint64_t done_before_ = 0;  // Commits of the window, before the call at hand.
-    std::uint64_t passed_lsn_ = 0;   // The cursor as it is stored.
+    std::uint32_t idle_turns_ = 0;
+    std::uint64_t passed_lsn_ = 0;  // The cursor as it is stored.
     std::uint64_t denied_ = 0;
     std::map<std::string, std::int64_t> counts_;
     std::optional<upgrade_row> upgrade_;  // As the last turn has seen it.
@@ -111,6 +113,8 @@ class minder final : outlet {
     wish wanted_;                            // and what the old one did,
     std::optional<std::uint64_t> shadowed_;  // in this one,
     bool is_shadow_done_ = false;            // to its end.
+    std::uint64_t calls_ = 0;                // With a window or events, that it has answered well,
+    std::uint64_t call_ns_ = 0;              // and the time that they took.
     std::atomic<bool> stops_ = false;
     std::atomic<bool> ended_ = false;
     std::atomic<int> process_ = 0;

@@ -2,8 +2,8 @@
 //
 // All plugins of a world that this process keeps: one minder each, as their rows come and go.
 //
-// Promise     What an operator changes in the registry is followed within look_every. A world
-//             without plugins is only looked at.
+// Promise     What an operator changes in the registry is followed within look_every, a world's
+//             first plugin within five times that. A world without plugins is only looked at.
 // Death       Plugins' processes end with this one; the next keeper starts them again.
 // Threads     Its own, and one for each plugin; the keeper waits for none of them.
 #pragma once
@@ -33,7 +33,7 @@ class supervisor {
   private:
     void run() noexcept;
     void look();
-    bool find_tables();
+    void find_tables();
 
     host_terms with_;
     std::optional<registry> registry_;  // None until somebody has loaded a plugin.

@@ -72,9 +72,10 @@ BOOST_AUTO_TEST_CASE(the_batches_and_the_channel_are_as_documented) {
           {sizeof(batch_state), {FIELD(batch_state, key_bytes), FIELD(batch_state, value_bytes)}});
     check(tables, "ring_marks",
           {sizeof(ring_marks),
-           {FIELD(ring_marks, tail), FIELD(ring_marks, apart_tail), FIELD(ring_marks, head),
-            FIELD(ring_marks, apart_head), FIELD(ring_marks, reader_sleeps),
-            FIELD(ring_marks, writer_sleeps), FIELD(ring_marks, apart_sleeps)}});
+           {FIELD(ring_marks, tail), FIELD(ring_marks, writer_place), FIELD(ring_marks, apart_tail),
+            FIELD(ring_marks, head), FIELD(ring_marks, reader_place), FIELD(ring_marks, apart_head),
+            FIELD(ring_marks, reader_sleeps), FIELD(ring_marks, writer_sleeps),
+            FIELD(ring_marks, apart_sleeps)}});
     check(tables, "channel_header",
           {sizeof(channel_header),
            {FIELD(channel_header, magic), FIELD(channel_header, bytes),

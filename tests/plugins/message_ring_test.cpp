@@ -3,6 +3,8 @@
 // Claims of plugins/host/message_ring.hpp: messages arrive whole, in order and once, over the
 // ring's end too; a full ring refuses in time; whatever stands in the marks and the bytes, the
 // reader reads no byte outside of the ring and answers garbled or a message within the limits.
+#include <sched.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
@@ -59,6 +61,37 @@ BOOST_FIXTURE_TEST_CASE(messages_arrive_whole_in_order_and_once, open_ring) {
     BOOST_TEST((reader.receive(0).value().kind == message_kind{}));
 }
 
+/// Runs this thread, and threads it makes, on one processor.
+void stay_on_one_core() {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<unsigned>(::sched_getcpu()), &one);
+    BOOST_TEST_REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(two_sides_on_one_core_answer_each_other, open_ring) {
+    constexpr std::uint64_t count = 5'000;
+    cpu_set_t all;
+    BOOST_TEST_REQUIRE(::sched_getaffinity(0, sizeof all, &all) == 0);
+    stay_on_one_core();
+    std::thread answers([&] {
+        message_writer up(with.up());
+        for (std::uint64_t i = 0; i < count; ++i) {
+            const auto got = reader.receive(soon());
+            if (!got || !up.send(message_kind::answer, got->number, {}, {}, soon())) return;
+        }
+    });
+    message_reader up(with.up());
+    bool all_right = true;
+    for (std::uint64_t i = 0; i < count && all_right; ++i) {
+        all_right = writer.send(message_kind::tick, i, {}, {}, soon()).has_value() &&
+                    up.receive(soon()).value().number == i;
+        BOOST_TEST(all_right, i);
+    }
+    answers.join();
+    BOOST_TEST(::sched_setaffinity(0, sizeof all, &all) == 0);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_full_ring_refuses_in_time_and_goes_on, open_ring) {
     const std::vector<std::byte> bytes(message_bytes_max - sizeof(message_header));
     BOOST_TEST(
@@ -96,6 +129,7 @@ BOOST_FIXTURE_TEST_CASE(garbage_stays_within_the_ring, open_ring) {
             std::memcpy(place.bytes + word * 8, &value, sizeof value);
         }
         place.marks->head = 0;
+        place.marks->writer_place = chance() % 4;
         place.marks->tail = chance() % 3 == 0 ? chance() : chance() % 4096 & ~7ULL;
         message_reader fresh(place);
         for (int i = 0; i < 64; ++i) {

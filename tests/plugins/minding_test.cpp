@@ -25,6 +25,7 @@ BOOST_FIXTURE_TEST_CASE(a_loaded_plugin_runs_until_it_is_unloaded, kept_stage) {
     plugins::unload_plugin(in, by, payer_id, 7);
     BOOST_TEST(eventually([&] { return process_of_host() == 0; }));
     BOOST_TEST(!row(payer_id).has_value());
+    BOOST_TEST(eventually([&] { return has_line("ns each"); }));
     BOOST_CHECK_THROW(plugins::unload_plugin(in, by, payer_id, 7), failure);
     expect_working();
 }
