@@ -149,6 +149,13 @@ class Report:
             self.add("plugin: from SIGKILL to the successor's first call, p50, max",
                      ", ".join(f"{x[y] / 1e6:.1f} ms" for y in ("p50_ns", "max_ns")),
                      "max < 200 ms", x["max_ns"] < 200_000_000)
+        if x := of("stakes-paid"):
+            seconds = x["stakes"] / x["ops_s"]
+            self.add(f"plugin: yield pays {x['stakes']:.0f} stakes", f"{seconds:.2f} s", "< 6 s",
+                     seconds < 6)
+            self.add("plugin: a payment into the same treasury meanwhile, p50, p99, p99.9",
+                     ", ".join(micro(x[y]) for y in ("p50_ns", "p99_ns", "p999_ns")),
+                     "p99.9 < 1 ms", x["p999_ns"] < 1_000_000)
         if x := of("plugin-events"):
             self.add("plugin: events handed over", f"{x['ops_s'] / 1e3:.0f} k/s")
         self.deaths(of("plugin-deaths-before"), of("plugin-deaths"))
