@@ -205,7 +205,8 @@ def one_rate_comes_near_what_was_recorded():
         earned = units(recorded[-1][1]) - principal
         print(f"  {name}: {len(recorded) - 1} epochs in {spans[-1] / 86400:.1f} days, "
               f"{apy / PERCENT:.5f} % a year; earned {earned} units of 10^-9, ours "
-              f"{worst:+} beside it on the way at most ({100 * abs(worst) / earned:.2f} %), {beside:+} at the end")
+              f"{worst:+} beside it on the way at most ({100 * abs(worst) / earned:.2f} %), "
+              f"{beside:+} at the end")
         # The end is what was fitted: a rate of whole parts per billion, and less than an hour.
         limit = principal * spans[-1] * 1e9 / YEAR_NS * 1e-9 + earned * HOUR_S / spans[-1] * 1.2 + 2
         claim(abs(beside) <= limit, f"{name}: the end", f"{beside} {limit}")
