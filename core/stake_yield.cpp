@@ -16,10 +16,11 @@ constexpr auto amount_most = static_cast<wide>(std::numeric_limits<amount>::max(
 
 wide join(growth_words words) noexcept { return static_cast<wide>(words.high) << 64 | words.low; }
 
+int width_of(std::uint64_t value) noexcept { return static_cast<int>(std::bit_width(value)); }
+
 int width_of(wide value) noexcept {
     const auto high = static_cast<std::uint64_t>(value >> 64);
-    return high != 0 ? 64 + std::bit_width(high)
-                     : static_cast<int>(std::bit_width(static_cast<std::uint64_t>(value)));
+    return high != 0 ? 64 + width_of(high) : width_of(static_cast<std::uint64_t>(value));
 }
 
 struct product {
@@ -65,7 +66,7 @@ struct scaled {
 /// From the highest bit of the power down: 64 steps of at most two products.
 scaled raised(const scaled& factor, std::uint64_t power) noexcept {
     scaled out{static_cast<wide>(1) << 127, 0};
-    for (int bit = std::bit_width(power); bit-- > 0;) {
+    for (int bit = width_of(power); bit-- > 0;) {
         out = out * out;
         if ((power >> bit & 1) != 0) out = out * factor;
     }
@@ -82,7 +83,7 @@ result<amount> divided(wide left, std::uint64_t right, wide by) noexcept {
     const wide rest = left % by;
     wide part = 0;
     wide left_over = 0;
-    for (int bit = std::bit_width(right); bit-- > 0;) {
+    for (int bit = width_of(right); bit-- > 0;) {
         part <<= 1;
         left_over <<= 1;
         if (left_over >= by) left_over -= by, ++part;

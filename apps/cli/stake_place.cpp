@@ -77,8 +77,8 @@ std::string stake_place::scaled(std::uint32_t asset, amount value) {
     return print_amount(value, names.asset(asset).scale);
 }
 
-std::string stake_place::priced(const programme_row& by, amount value) {
-    return scaled(by.asset, value) + " " + names.asset(by.asset).code;
+std::string stake_place::priced(const programme_row& of, amount value) {
+    return scaled(of.asset, value) + " " + names.asset(of.asset).code;
 }
 
 amount stake_place::read_amount(std::uint32_t asset, const std::string& text) {

@@ -27,7 +27,7 @@ struct stake_place : state_place {
     [[nodiscard]] const programme_row& programme_of(const stake_row& of);
 
     /// "12.50 gold"; "12.50".
-    [[nodiscard]] std::string priced(const programme_row& by, amount value);
+    [[nodiscard]] std::string priced(const programme_row& of, amount value);
     [[nodiscard]] std::string scaled(std::uint32_t asset, amount value);
     /// Throws failure: bad_amount, overflow.
     [[nodiscard]] amount read_amount(std::uint32_t asset, const std::string& text);
