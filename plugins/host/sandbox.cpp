@@ -123,6 +123,7 @@ void install_filter() {
         SYS_exit_group,
         SYS_getpid,
         SYS_gettid,
+        SYS_getcpu,
         SYS_getrandom,
         SYS_sched_yield,
         SYS_clock_gettime,
