@@ -242,6 +242,9 @@ function(perdure_install)
     if(TARGET perdure)
         install(TARGETS perdure
             RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT command)
+        # Where the command and the kit for plugins' tests look for it.
+        install(TARGETS perdure_plugin_host
+            RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/perdure" COMPONENT command)
     endif()
 
     # The face users include, one step above the folders.
