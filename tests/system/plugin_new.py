@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Claims: with nothing but the installed package, `perdure plugin new` makes a project in C and in
-C++ that configures, builds without a warning and passes its own test, and that test notices when
-the plugin does something else; with the whole package that test plays the plugin in worlds, kills
-it and notices the same; `perdure plugin inspect` shows what plugin.toml says, from the file alone. Bad names and folders that exist are refused, and nothing is made or changed then.
+"""Claims: with nothing but the installed headers and command, `perdure plugin new` makes a project
+in C and in C++ that configures, builds without a warning and passes its own test, and that test
+notices when the plugin does something else; with the whole package that test plays the plugin in
+worlds, kills it and notices the same; `perdure plugin inspect` shows what plugin.toml says, from
+the file alone. Bad names and folders that exist are refused, and nothing is made or changed then.
 """
 import os
 import re
@@ -198,10 +199,10 @@ def bad_names_and_folders_that_exist_change_nothing():
         os.chdir("/")
 
 
-CASES = [projects_build_pass_and_can_fail,
-         with_the_whole_package_projects_are_played_in_worlds, a_manifest_that_changed_is_built_in_again,
-         a_stripped_plugin_keeps_its_manifest, inspect_shows_what_the_manifest_says,
-         what_is_no_plugin_is_refused, bad_names_and_folders_that_exist_change_nothing]
+CASES = [projects_build_pass_and_can_fail, with_the_whole_package_projects_are_played_in_worlds,
+         a_manifest_that_changed_is_built_in_again, a_stripped_plugin_keeps_its_manifest,
+         inspect_shows_what_the_manifest_says, what_is_no_plugin_is_refused,
+         bad_names_and_folders_that_exist_change_nothing]
 
 if __name__ == "__main__":
     sys.exit(rig.main(CASES))

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Claims: `perdure plugin validate` lists each check and answers 0 or 1 by them; `perdure plugin run`
-plays a plugin in a world that is gone afterwards and prints what it wants; with --gdb it waits for a
-debugger, which stops in the plugin's own code by the line that it prints. No world of the user's is
-touched.
+"""Claims: `perdure plugin validate` lists each check and answers 0 or 1 by them; `perdure plugin
+run` plays a plugin in a world that is gone afterwards and prints what it wants; with --gdb it waits
+for a debugger, which stops in the plugin's own code by the line that it prints. No world of the
+user's is touched.
 """
 import os
 import re
@@ -43,7 +43,8 @@ def validate_tells_each_check():
     claim(bad.code == 1, "it is not valid", bad)
     told = bad.json()
     failed = [each for each in told["checks"] if each["result"] == "failed"]
-    claim(not told["valid"] and [each["check"] for each in failed] == ["destroy"], "one failed", bad)
+    claim(not told["valid"], "as JSON too", bad)
+    claim([each["check"] for each in failed] == ["destroy"], "one failed", bad)
     claim("signal 6" in failed[0]["reason"], "it says why", bad)
     none = rig.run("plugin", "validate", SAMPLES / "none.so", "--json").json()
     claim({each["result"] for each in none["checks"]} == {"failed", "not applicable"}, "none", none)
@@ -89,7 +90,8 @@ def a_debugger_stops_in_the_plugin():
               "it prints how to come", line)
         claim("waiting for a debugger" in process.stdout.readline(), "it waits")
         gdb = subprocess.run(
-            line + " -batch -ex 'break on_tick' -ex continue -ex 'backtrace 2' -ex delete -ex detach",
+            line + " -batch -ex 'break on_tick' -ex continue -ex 'backtrace 2' -ex delete "
+            "-ex detach",
             shell=True, text=True, capture_output=True, timeout=120,
             env={**os.environ, "DEBUGINFOD_URLS": ""})
         if "Operation not permitted" in gdb.stderr:
