@@ -242,7 +242,7 @@ function(perdure_install)
     if(TARGET perdure)
         install(TARGETS perdure
             RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT command)
-        # Where the command looks for it: plugins/host/supervisor.hpp.
+        # Where the command and the kit for plugins' tests look for it.
         install(TARGETS perdure_plugin_host
             RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/perdure" COMPONENT command)
     endif()

@@ -2,12 +2,14 @@
 //
 // The subcommands of `perdure plugin`: what was asked for, and the exit code.
 //
-// Promise     As apps/cli/command.hpp. Only the keeper runs code of a plugin.
+// Promise     As apps/cli/command.hpp. A plugin runs in processes that may only read a world:
+//             the keeper's, or those of worlds that `validate` and `run` throw away.
 // Threads     Called once, on the main thread.
 #pragma once
 
 #include <perdure/apps/cli/command.hpp>
 #include <string>
+#include <vector>
 
 namespace perdure::apps {
 
@@ -23,6 +25,23 @@ struct plugin_inspect_order {
     bool json = false;
 };
 int plugin_inspect(const plugin_inspect_order& order);
+
+struct plugin_validate_order {
+    std::string file;
+    bool json = false;
+};
+int plugin_validate(const plugin_validate_order& order);
+
+/// A plugin in a world of its own.
+struct plugin_run_order {
+    std::string file;
+    std::string config = "{}";
+    std::vector<std::string> accounts;   ///< "NAME" or "NAME=CODE:AMOUNT,CODE:AMOUNT"
+    std::vector<std::string> transfers;  ///< "FROM:TO:CODE:AMOUNT", made once in each window.
+    std::uint64_t windows = 10;
+    bool is_debugged = false;
+};
+int plugin_run(const plugin_run_order& order);
 
 /// What is done to plugins of a world.
 struct plugin_order {

@@ -72,7 +72,9 @@ std::vector<text_file> files_of(const plugin_new_order& order) {
             {"README.md", made(project_readme)},
             {"plugin.toml", made(project_toml) + made(kind.toml)},
             {"src/" + order.name + suffix, made(is_c ? kind.in_c : kind.in_cpp)},
-            {"test/" + order.name + "_test" + suffix, made(test_host) + made(kind.test)}};
+            {"test/" + order.name + "_test" + suffix, made(test_host) + made(kind.test)},
+            {"test/" + order.name + "_stage_test.cpp",
+             made(stage_test_head) + made(kind.stage) + made(stage_test_foot)}};
 }
 
 void write(const fs::path& folder, const text_file& file) {
@@ -113,7 +115,8 @@ int plugin_new(const plugin_new_order& order) {
     print("  cd " + order.name);
     print("  cmake -B build && cmake --build build");
     print("  ctest --test-dir build --output-on-failure");
-    print("  perdure plugin inspect build/" + order.name + ".so");
+    print("  perdure plugin validate build/" + order.name + ".so");
+    print("  perdure plugin load WORLD build/" + order.name + ".so");
     return exit_done;
 }
 

@@ -7,6 +7,33 @@ namespace perdure::apps {
 
 namespace {
 
+/// What runs a plugin without any world of the user's.
+void add_trials(CLI::App& above, plugin_session& session) {
+    CLI::App* checked = add_command(
+        above, "validate", "Checks that a plugin keeps every rule, in a world of its own",
+        "perdure plugin validate my-yield/build/my-yield.so");
+    checked->add_option("FILE", session.checked.file, "The plugin's .so")->required();
+    checked->add_flag("--json", session.checked.json, "Prints one JSON object");
+    choose(checked, session.chosen, [&session] { return plugin_validate(session.checked); });
+
+    auto& order = session.tried;
+    CLI::App* tried = add_command(
+        above, "run", "Runs a plugin in a world that is thrown away, and prints what it wants",
+        "perdure plugin run my-yield/build/my-yield.so --account treasury=gold:1000 "
+        "--account alice=gold:500");
+    tried->add_option("FILE", order.file, "The plugin's .so")->required();
+    tried->add_option("--windows", order.windows, "How many windows of world time")
+        ->capture_default_str();
+    tried->add_option("--config", order.config, "Its settings, a JSON object");
+    tried->add_option("--account", order.accounts,
+                      "NAME=ASSET:AMOUNT,... in minor units, or only NAME; once for each account");
+    tried->add_option("--transfer", order.transfers,
+                      "FROM:TO:ASSET:AMOUNT, made in each window: for plugins that follow events");
+    tried->add_flag("--gdb", order.is_debugged,
+                    "Waits until a debugger has come to the plugin's process; calls have no limit");
+    choose(tried, session.chosen, [&session] { return plugin_run(session.tried); });
+}
+
 void add_lifecycle(CLI::App& above, plugin_session& session) {
     auto& order = session.loaded;
     const auto verb = [&](const char* name, const char* what, const char* example,
@@ -84,6 +111,7 @@ void add_plugin(CLI::App& app, plugin_session& session) {
     seen->add_option("FILE", session.seen.file, "The plugin's .so")->required();
     seen->add_flag("--json", session.seen.json, "Prints one JSON object");
     choose(seen, session.chosen, [&session] { return plugin_inspect(session.seen); });
+    add_trials(*above, session);
     add_lifecycle(*above, session);
 }
 

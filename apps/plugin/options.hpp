@@ -19,10 +19,14 @@ struct plugin_session {
     std::function<int()>& chosen;  ///< What main() runs.
     plugin_new_order made{};
     plugin_inspect_order seen{};
+    plugin_validate_order checked{};
+    plugin_run_order tried{};
     plugin_order loaded{};
 
     /// Whether a failure is told as JSON too.
-    [[nodiscard]] bool wants_json() const noexcept { return seen.json || loaded.where.json; }
+    [[nodiscard]] bool wants_json() const noexcept {
+        return seen.json || checked.json || loaded.where.json;
+    }
 };
 
 void add_plugin(CLI::App& app, plugin_session& session);

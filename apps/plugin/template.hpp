@@ -3,7 +3,7 @@
 // What `perdure plugin new` writes: the files of a project, with places for its name.
 //
 // Promise     @NAME@, @ID@, @SUFFIX@ (c, cpp), @LANGUAGE@ (C, CXX) and @STANDARD@ are replaced; a
-//             text has no other places. tests/plugins/new_project builds and tests each of them.
+//             text has no other places. tests/system/plugin_new.py builds and tests each of them.
 // Threads     Constants.
 #pragma once
 
@@ -18,6 +18,7 @@ struct plugin_template {
     std::string_view in_c;
     std::string_view in_cpp;
     std::string_view test;   ///< Behind test_host: its cases and its main.
+    std::string_view stage;  ///< Between stage_test_head and stage_test_foot.
     std::string_view about;  ///< For README.md.
 };
 
@@ -30,5 +31,12 @@ extern const std::string_view project_toml;
 extern const std::string_view project_readme;
 /// A tiny host in what C11 and C++17 have in common.
 extern const std::string_view test_host;
+
+/// Tests on plugins/kit/, for where the whole package is installed.
+extern const std::string_view stage_test_head;
+extern const std::string_view stage_test_foot;
+extern const std::string_view yield_stage_test;
+extern const std::string_view sink_stage_test;
+extern const std::string_view detector_stage_test;
 
 }  // namespace perdure::apps

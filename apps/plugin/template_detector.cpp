@@ -263,6 +263,7 @@ const plugin_template detector_template{
     in_c,
     in_cpp,
     test,
+    detector_stage_test,
     "Looks at each transfer and freezes an account that moves more at once than its limit. Each "
     "event is\nlooked at exactly once, whatever is killed meanwhile."};
 

@@ -203,6 +203,7 @@ const plugin_template sink_template{
     in_c,
     in_cpp,
     test,
+    sink_stage_test,
     "Counts transfers and what they move. It posts nothing; its totals are its state, which is "
     "committed\ntogether with how far they go."};
 

@@ -216,7 +216,7 @@ static const perdure_plugin_api* loaded(int argc, char** argv) {
 }
 
 static int finished(void) {
-    printf("%d failures\n", failures);
+    printf("%d failures, in the test's own tiny host\n", failures);
     return failures != 0;
 }
 

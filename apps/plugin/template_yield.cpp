@@ -317,6 +317,7 @@ const plugin_template yield_template{
     in_c,
     in_cpp,
     test,
+    yield_stage_test,
     "Pays each holder of gold a share of what it has, every hour of the world's time, from the "
     "account\n\"treasury\". Each window is paid exactly once, whatever is killed meanwhile."};
 

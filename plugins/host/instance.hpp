@@ -28,6 +28,9 @@ struct call_outcome {
     std::uint64_t ns = 0;  ///< How long it took.
 };
 
+/// For people: "it died of signal 9".
+std::string how_it_ended(const call_outcome& end);
+
 class instance {
   public:
     virtual ~instance() = default;
@@ -61,6 +64,7 @@ struct instance_terms {
     std::uint64_t hard_ns = 0;  ///< For its constructors and create().
     std::string program;        ///< Of a process: perdure_plugin_host.
     std::uint32_t user = 0;     ///< Of a process, where the keeper is root.
+    bool is_debugged = false;   ///< A debugger of the same user may attach to the process.
 };
 
 /// In a process of its own that may only read the region. `text` gets what it writes to its

@@ -3,8 +3,9 @@
 // The process of one plugin: maps the region for reading, gives up everything else, loads the
 // plugin and calls it when the keeper says so.
 //
-// Usage, by the keeper alone: perdure_plugin_host REGION PARENT USER, with the channel as
-// descriptor 3 and the plugin's file as 4.
+// Usage, by the keeper alone: perdure_plugin_host REGION PARENT USER [debugged], with the channel
+// as descriptor 3 and the plugin's file as 4.
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -112,12 +113,14 @@ void serve(ring_outlet& with, loaded_plugin& plugin) {
     }
 }
 
-void run(char** argv) {
+void run(char** argv, bool is_debugged) {
     auto with = channel::adopt(channel_file);
     ring_outlet out(with);
     const auto order = order_from(out.receive());
     try {
         const auto& terms = order.terms;
+        // Where Yama lets only ancestors attach, this one is open to others of its user.
+        if (is_debugged) ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
         auto where = shm::region::attach(
             argv[1], {{terms.world.high, terms.world.low}, {terms.boot.high, terms.boot.low}},
             shm::access::read_only);
@@ -146,13 +149,14 @@ void run(char** argv) {
 }  // namespace perdure::plugins
 
 int main(int argc, char** argv) {
-    if (argc != 4) {
+    const bool is_debugged = argc == 5 && std::string_view(argv[4]) == "debugged";
+    if (argc != 4 && !is_debugged) {
         static_cast<void>(std::fputs(
             "perdure_plugin_host: started by `perdure serve`, once for each plugin\n", stderr));
         return 2;
     }
     try {
-        perdure::plugins::run(argv);
+        perdure::plugins::run(argv, is_debugged);
     } catch (const std::exception& error) {
         static_cast<void>(std::fprintf(stderr, "perdure_plugin_host: %s\n", error.what()));
     }

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/wait.h>
-
 #include <cstring>
 #include <perdure/plugins/host/minder.hpp>
 
@@ -26,28 +24,6 @@ std::span<const std::byte> bytes_of(const T& of) noexcept {
 
 bool is(const plugin_row& row, plugin_state state) noexcept {
     return row.state == static_cast<std::uint32_t>(state);
-}
-
-std::string how_it_ended(const call_outcome& end) {
-    const int status = static_cast<int>(end.number);
-    switch (end.how) {
-        case call_end::died:
-            return WIFSIGNALED(status) ? "it died of signal " + std::to_string(WTERMSIG(status))
-                                       : "it left with code " + std::to_string(WEXITSTATUS(status));
-        case call_end::hung: return "it was killed at its hard deadline";
-        case call_end::broke_rules:
-            return "it was killed for what it sent: " + std::string(name(end.cause));
-        case call_end::answered: break;
-    }
-    return "it answered";
-}
-
-/// The same whenever the window is run, on every machine.
-std::uint64_t seed_of(account_id plugin, std::uint64_t window) noexcept {
-    std::uint64_t x = plugin.high ^ (window + 1) * 0x9e3779b97f4a7c15ULL;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
-    return x ^ x >> 31;
 }
 
 }  // namespace
@@ -215,15 +191,7 @@ bool minder::deliver_tick(session& by, const plugin_row& row) {
     call_.window = row.window;
     call_.from_ns = due->from_ns;
     call_.to_ns = due->to_ns;
-    const perdure_tick tick{sizeof tick,
-                            0,
-                            row.window,
-                            due->from_ns,
-                            due->to_ns,
-                            row.done,
-                            seed_of(plugin_, row.window),
-                            call_.generation,
-                            what_.limits.hard_ns};
+    const auto tick = tick_of(row, call_, what_.limits.hard_ns);
     done_before_ = row.done;
     shadow(by, message_kind::tick, bytes_of(tick), row.window);
     if (!hand_over(message_kind::tick, bytes_of(tick), "on_tick")) return true;

@@ -2,6 +2,17 @@
 #include <perdure/plugins/host/window_plan.hpp>
 
 namespace perdure::plugins {
+namespace {
+
+/// The same whenever the window is run, on every machine.
+std::uint64_t seed_of(std::uint64_t plugin, std::uint64_t window) noexcept {
+    std::uint64_t x = plugin ^ (window + 1) * 0x9e3779b97f4a7c15ULL;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
+    return x ^ x >> 31;
+}
+
+}  // namespace
 
 std::optional<due_window> plan_window(const plugin_row& row, const manifest& what,
                                       std::uint64_t world_ns) noexcept {
@@ -19,6 +30,19 @@ std::optional<due_window> plan_window(const plugin_row& row, const manifest& wha
         out = {last_end - what.every_ns, last_end, ended - 1};
     }
     return out;
+}
+
+perdure_tick tick_of(const plugin_row& row, const plugin_call& call,
+                     std::uint64_t hard_ns) noexcept {
+    return {sizeof(perdure_tick),
+            0,
+            call.window,
+            call.from_ns,
+            call.to_ns,
+            row.done,
+            seed_of(row.key.high, call.window),
+            call.generation,
+            hard_ns};
 }
 
 }  // namespace perdure::plugins

@@ -8,9 +8,10 @@
 // Threads     Pure.
 #pragma once
 
+#include <perdure/plugins/abi/perdure_plugin.h>
+
 #include <optional>
-#include <perdure/plugins/host/manifest.hpp>
-#include <perdure/plugins/host/registry_format.hpp>
+#include <perdure/plugins/host/admission.hpp>
 
 namespace perdure::plugins {
 
@@ -23,5 +24,9 @@ struct due_window {
 /// Nothing: no window has ended by `world_ns`. Requires: every_ns > 0.
 std::optional<due_window> plan_window(const plugin_row& row, const manifest& what,
                                       std::uint64_t world_ns) noexcept;
+
+/// What the plugin is called with. Requires: the call is the row's window.
+perdure_tick tick_of(const plugin_row& row, const plugin_call& call,
+                     std::uint64_t hard_ns) noexcept;
 
 }  // namespace perdure::plugins

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Claims: with nothing but the installed package, `perdure plugin new` makes a project in C and in
-C++ that configures, builds without a warning and passes its own test, and that test notices when
-the plugin does something else; `perdure plugin inspect` shows what plugin.toml says, from the file
-alone. Bad names and folders that exist are refused, and nothing is made or changed then.
+"""Claims: with nothing but the installed headers and command, `perdure plugin new` makes a project
+in C and in C++ that configures, builds without a warning and passes its own test, and that test
+notices when the plugin does something else; with the whole package that test plays the plugin in
+worlds, kills it and notices the same; `perdure plugin inspect` shows what plugin.toml says, from
+the file alone. Bad names and folders that exist are refused, and nothing is made or changed then.
 """
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,16 +35,18 @@ def tool(*words, folder=None, code=0):
 
 
 class Package:
-    """The installed headers, perdure_add_plugin() and command; moved, so that no path of the build
-    can be baked in."""
+    """The installed headers, perdure_add_plugin() and command, or all of it; moved, so that no path
+    of the build can be baked in."""
 
-    def __init__(self, place):
-        for component in ("sdk", "command"):
-            tool("cmake", "--install", BUILD, "--prefix", place / "first", "--component", component)
+    def __init__(self, place, whole=False):
+        for words in [[]] if whole else [["--component", "sdk"], ["--component", "command"]]:
+            tool("cmake", "--install", BUILD, "--prefix", place / "first", *words)
         (place / "first").rename(place / "moved")
         self.prefix = place / "moved"
         self.folder = place / "projects"
         self.folder.mkdir()
+        if whole:
+            return
         libraries = [path for path in self.prefix.rglob("*") if path.suffix in (".a", ".so")]
         claim(not libraries, "no library is needed", libraries)
         for path in (self.prefix / "lib").rglob("*.cmake"):
@@ -87,6 +91,31 @@ def projects_build_pass_and_can_fail():
                 tool("cmake", "--build", project / "build")
                 said = tool("ctest", "--test-dir", project / "build", "-V", code=1)
                 claim("failures" in said and "line " in said, f"the test notices {wrong}", said)
+                claim("tiny host" in said, "it says which test ran", said)
+
+
+def with_the_whole_package_projects_are_played_in_worlds():
+    with rig.Place() as place:
+        package = Package(place, whole=True)
+        for kind, language, suffix in (("yield", "c", "c"), ("sink", "c++", "cpp"),
+                                       ("detector", "c++", "cpp")):
+            name = f"played-{kind}"
+            project = package.new(kind, name, language)
+            package.build(project)
+            said = tool("ctest", "--test-dir", project / "build", "--no-tests=error", "-V")
+            claim("passed, in worlds of perdure's test kit" in said, "it says which ran", said)
+            killed = re.search(r"killed at (\d+) moments", said)
+            claim(killed and int(killed[1]) >= 2, "it was killed at its commits", said)
+            file = project / "build" / f"{name}.so"
+            valid = package.perdure("plugin", "validate", file)
+            claim(valid.code == 0 and "\nvalid" in valid.out, "the file is valid", valid)
+
+            source = project / "src" / f"{name}.{suffix}"
+            right, wrong = SLIPS[kind + language[1:]]
+            source.write_text(source.read_text().replace(right, wrong))
+            tool("cmake", "--build", project / "build")
+            said = tool("ctest", "--test-dir", project / "build", "-V", code=1)
+            claim("failed: it does not hold that" in said, f"the test notices {wrong}", said)
 
 
 def a_manifest_that_changed_is_built_in_again():
@@ -170,9 +199,10 @@ def bad_names_and_folders_that_exist_change_nothing():
         os.chdir("/")
 
 
-CASES = [projects_build_pass_and_can_fail, a_manifest_that_changed_is_built_in_again,
-         a_stripped_plugin_keeps_its_manifest, inspect_shows_what_the_manifest_says,
-         what_is_no_plugin_is_refused, bad_names_and_folders_that_exist_change_nothing]
+CASES = [projects_build_pass_and_can_fail, with_the_whole_package_projects_are_played_in_worlds,
+         a_manifest_that_changed_is_built_in_again, a_stripped_plugin_keeps_its_manifest,
+         inspect_shows_what_the_manifest_says, what_is_no_plugin_is_refused,
+         bad_names_and_folders_that_exist_change_nothing]
 
 if __name__ == "__main__":
     sys.exit(rig.main(CASES))

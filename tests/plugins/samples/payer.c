@@ -4,12 +4,17 @@
  * commits; its state counts the windows, in one word or (PAYER_STATE 2) in two. PAYER_FAILS: after
  * so many windows of its own it crashes. PAYER_NAMES: players are accounts by name, not by
  * number.
+ *
+ * Wrong on purpose: PAYER_FORGETS pays all of a window again after a crash; PAYER_COUNTS pays what
+ * its memory says, PAYER_ASKS what the machine's clock says; PAYER_MINTS makes gold, as much as it
+ * may or more, PAYER_MINTS_FROM that player on; PAYER_IDLE says that it has migrated.
  */
 #include <perdure/plugins/abi/perdure_plugin.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #ifndef PAYER_AMOUNT
 #define PAYER_AMOUNT 1
@@ -20,6 +25,24 @@
 #ifndef PAYER_FAILS
 #define PAYER_FAILS (~0ULL)
 #endif
+
+#ifndef PAYER_MINTS
+#define PAYER_MINTS 0
+#endif
+#ifndef PAYER_MINTS_FROM
+#define PAYER_MINTS_FROM 0
+#endif
+
+static int64_t amount_to_pay(void) {
+#ifdef PAYER_COUNTS
+    static int64_t paid = 0;
+    return ++paid;
+#elif defined PAYER_ASKS
+    return 1 + time(NULL) % 1000;
+#else
+    return PAYER_AMOUNT;
+#endif
+}
 
 struct payer {
     const perdure_ledger_1* ledger;
@@ -48,11 +71,12 @@ static int32_t pay(struct payer* self, uint64_t first) {
     int32_t status = self->rows->account(self->rows->context, "bank", 4, &bank);
     if (status == 0) status = self->rows->asset(self->rows->context, "gold", 4, &gold, NULL);
     if (status != 0) return status;
+    const int mints = PAYER_MINTS != 0 && first + 1 > PAYER_MINTS_FROM;
     memset(commands, 0, sizeof commands);
     for (uint64_t i = 0; i < 4; ++i) {
         commands[i].size = sizeof commands[i];
-        commands[i].kind = PERDURE_COMMAND_TRANSFER;
-        commands[i].source = bank;
+        commands[i].kind = mints ? PERDURE_COMMAND_MINT : PERDURE_COMMAND_TRANSFER;
+        if (!mints) commands[i].source = bank;
 #ifdef PAYER_NAMES
         char name[16];
         const int length = snprintf(name, sizeof name, "player-%d", (int)(first + i + 1));
@@ -63,7 +87,7 @@ static int32_t pay(struct payer* self, uint64_t first) {
         commands[i].target.high = first + i + 1;
 #endif
         commands[i].asset = gold;
-        commands[i].amount = PAYER_AMOUNT;
+        commands[i].amount = mints ? PAYER_MINTS : amount_to_pay();
     }
     return self->ledger->post(self->ledger->context, commands, 4);
 }
@@ -72,7 +96,14 @@ static int32_t on_tick(void* plugin, const perdure_tick* tick) {
     struct payer* self = plugin;
     void* const to = self->ledger->context;
     if (self->runs++ >= PAYER_FAILS) *(volatile int*)8 = 1;
-    for (uint64_t position = tick->done; position < 2; ++position) {
+#ifdef PAYER_FORGETS
+    const uint64_t first = tick->done;
+    uint64_t position = 0;
+#else
+    const uint64_t first = 0;
+    uint64_t position = tick->done;
+#endif
+    for (; position < 2; ++position) {
         int32_t status = self->ledger->begin(to);
         if (status == 0) status = pay(self, position * 4);
         if (status == 0 && position == 1) {
@@ -85,7 +116,7 @@ static int32_t on_tick(void* plugin, const perdure_tick* tick) {
             ++windows[0];
             status = self->ledger->state_put(to, "windows", 7, windows, sizeof windows);
         }
-        if (status == 0) status = self->ledger->commit(to, position, NULL);
+        if (status == 0) status = self->ledger->commit(to, first + position, NULL);
         if (status != 0) return status;
     }
     return PERDURE_OK;
@@ -96,6 +127,9 @@ static int32_t migrate(void* plugin, uint32_t from, uint32_t to) {
     struct payer* self = plugin;
     uint64_t windows[2] = {0, 77};
     uint64_t bytes = from * sizeof windows[0];
+#ifdef PAYER_IDLE
+    return PERDURE_OK;
+#endif
     int32_t status = self->state->get(self->state->context, "windows", 7, windows, &bytes);
     if (status == PERDURE_OK) status = self->ledger->begin(self->ledger->context);
     if (status == PERDURE_OK) {
