@@ -134,7 +134,7 @@ bool guest::make(run_report& into) {
     what_ = manifest::of_file(path);
     events_ = expect(event_catalogue::read(in_->region()), "the declared events");
     const auto granted = without_right(what_.wants, terms_.without);
-    desk_.emplace(in_->region(), in_->books(), *tables_, grant::of(plugin_, granted, *events_));
+    desk_.emplace(*in_, *tables_, grant::of(plugin_, granted, *events_));
     feed_.reset();
     denied_here_ = 0;
     const instance_terms how{.file = path,
@@ -258,7 +258,9 @@ std::optional<guest::step> guest::tick(run_report& into) {
     call_.from_ns = due->from_ns;
     call_.to_ns = due->to_ns;
     const auto what = tick_of(at, call_, hard_ns());
-    const auto done = settle(ask(message_kind::tick, bytes_of(what)), "on_tick", into);
+    const auto end = ask(message_kind::tick, bytes_of(what));
+    if (end.how == call_end::answered && end.status == PERDURE_AGAIN) return step::done;
+    const auto done = settle(end, "on_tick", into);
     if (done != step::done) return done;
     const auto finished = desk_->finish(*by_, call_);
     if (!finished) throw stage_failure("a window: " + std::string(name(finished.error())));
