@@ -160,8 +160,11 @@ void process_instance::spawn(shm::region& where, const instance_terms& terms) {
         &how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     std::string arguments[] = {"perdure_plugin_host", where.path(), std::to_string(::getpid()),
                                std::to_string(terms.user), "debugged"};
-    char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(),
-                    arguments[3].data(), terms.is_debugged ? arguments[4].data() : nullptr,
+    char* argv[] = {arguments[0].data(),
+                    arguments[1].data(),
+                    arguments[2].data(),
+                    arguments[3].data(),
+                    terms.is_debugged ? arguments[4].data() : nullptr,
                     nullptr};
     char* environment[] = {nullptr};
     const int error =
