@@ -9,9 +9,9 @@ namespace {
 
 /// What runs a plugin without any world of the user's.
 void add_trials(CLI::App& above, plugin_session& session) {
-    CLI::App* checked = add_command(
-        above, "validate", "Checks that a plugin keeps every rule, in a world of its own",
-        "perdure plugin validate my-yield/build/my-yield.so");
+    CLI::App* checked = add_command(above, "validate",
+                                    "Checks that a plugin keeps every rule, in a world of its own",
+                                    "perdure plugin validate my-yield/build/my-yield.so");
     checked->add_option("FILE", session.checked.file, "The plugin's .so")->required();
     checked->add_flag("--json", session.checked.json, "Prints one JSON object");
     choose(checked, session.chosen, [&session] { return plugin_validate(session.checked); });

@@ -6,10 +6,10 @@
 #include <csignal>
 
 #include <fmt/format.h>
+#include <perdure/plugins/abi/perdure_plugin.h>
 #include <perdure/apps/cli/command.hpp>
 #include <perdure/apps/cli/console.hpp>
 #include <perdure/apps/plugin/command.hpp>
-#include <perdure/plugins/abi/perdure_plugin.h>
 #include <perdure/plugins/kit/stage.hpp>
 
 namespace perdure::apps {
@@ -83,8 +83,8 @@ class listing {
         for (; lines_ < of.log().size(); ++lines_) {
             const auto& line = of.log()[lines_];
             constexpr std::array<std::string_view, 5> levels{"", "debug", "info", "warn", "error"};
-            print(fmt::format("  {}: {}", levels[std::min<std::uint32_t>(line.level, 4)],
-                              line.text));
+            print(
+                fmt::format("  {}: {}", levels[std::min<std::uint32_t>(line.level, 4)], line.text));
         }
         for (; wanted_ < of.wanted().size(); ++wanted_) print("  " + of.wanted()[wanted_]);
         for (; refused_ < of.refusals().size(); ++refused_) {

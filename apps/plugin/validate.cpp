@@ -18,8 +18,8 @@ int plugin_validate(const plugin_validate_order& order) {
         throw failure(errc::plugin_failed, order.file + ": " + why.what(),
                       "no check was made; mend this first");
     }
-    const auto failed = std::ranges::count(made, plugins::check_end::failed,
-                                           &plugins::conformance_check::end);
+    const auto failed =
+        std::ranges::count(made, plugins::check_end::failed, &plugins::conformance_check::end);
     if (order.json) {
         boost::json::array checks;
         for (const auto& each : made) {

@@ -76,9 +76,9 @@ class examination {
             end();
             judge();
         }
-        for (const auto* rest : {"manifest and ELF file", "loads in a process of its own",
-                                 "interface", "configure", "self_test", "a call without work",
-                                 "quiesce", "destroy", "system calls", "memory"}) {
+        for (const auto* rest :
+             {"manifest and ELF file", "loads in a process of its own", "interface", "configure",
+              "self_test", "a call without work", "quiesce", "destroy", "system calls", "memory"}) {
             const bool is_there = std::ranges::any_of(
                 made_, [&](const conformance_check& each) { return each.name == rest; });
             if (!is_there) add(rest, check_end::not_applicable, "what comes before it has failed");
@@ -247,8 +247,8 @@ class examination {
             return add("memory", check_end::not_applicable, "its process could not be looked at");
         }
         const auto most = what_.limits.memory_bytes;
-        const auto text = std::to_string(taken_ >> 10U) + " KiB of " +
-                          std::to_string(most >> 10U) + " KiB";
+        const auto text =
+            std::to_string(taken_ >> 10U) + " KiB of " + std::to_string(most >> 10U) + " KiB";
         // Whoever comes so near has been refused more.
         add("memory", taken_ < most - most / 20, text);
     }

@@ -36,7 +36,10 @@ const T& expect(const result<T>& done, const std::string& what) {
 guest::guest(world& in, session& by, stage_terms terms)
     : in_(&in), by_(&by), terms_(std::move(terms)) {}
 
-guest::~guest() { end(); }
+guest::~guest() {
+    desk_.reset();  // Nobody looks at what it still commits.
+    end();
+}
 
 void guest::load() {
     const auto file =
@@ -54,12 +57,9 @@ void guest::upgrade(const std::string& file) {
     if (row().done != 0) {
         throw stage_failure("upgrade " + file + ": a window is begun; run() ends it first");
     }
-    const auto next = upgrade_plugin(*in_, *by_,
-                                     {.id = what_.id,
-                                      .path = file,
-                                      .shadow = 0,
-                                      .grants_more = true,
-                                      .who = ::getuid()});
+    const auto next = upgrade_plugin(
+        *in_, *by_,
+        {.id = what_.id, .path = file, .shadow = 0, .grants_more = true, .who = ::getuid()});
     end();
     const auto switched = by_->write([&](tx& now) -> result<> {
         PERDURE_TRY(tables_->switch_over(now, plugin_, 1));
@@ -161,7 +161,7 @@ bool guest::make(run_report& into) {
 
 guest::step guest::begin(run_report& into) {
     if (!make(into)) return step::over;
-    const auto configured = settle(configure(terms_.config, false), "configure", into);
+    const auto configured = judge(configure(terms_.config, false), "configure", into);
     if (configured != step::done) return configured;
     auto at = row();
     const std::string file(text_in(at.file));
@@ -173,7 +173,7 @@ guest::step guest::begin(run_report& into) {
     call_ = {};
     call_.generation = at.generation;
     const auto active =
-        settle(ask(message_kind::activate, bytes_of(call_.generation)), "activate", into);
+        judge(ask(message_kind::activate, bytes_of(call_.generation)), "activate", into);
     if (active != step::done || at.state_version == what_.state_version) return active;
     return migrate(at, into);
 }
@@ -181,9 +181,9 @@ guest::step guest::begin(run_report& into) {
 guest::step guest::migrate(const plugin_row& at, run_report& into) {
     call_.kind = call_kind::migrate;
     call_.state_version = what_.state_version;
-    const std::uint64_t both =
-        at.state_version | static_cast<std::uint64_t>(what_.state_version) << 32;
-    const auto done = settle(ask(message_kind::migrate, bytes_of(both)), "migrate", into);
+    const std::uint64_t both = at.state_version | static_cast<std::uint64_t>(what_.state_version)
+                                                      << 32;
+    const auto done = judge(ask(message_kind::migrate, bytes_of(both)), "migrate", into);
     if (done != step::done || row().state_version == what_.state_version) return done;
     into.end = run_end::answered;
     into.why = "migrate has not committed at position 0: the state is still of version " +
@@ -203,7 +203,7 @@ void guest::note_denied(const std::string& what) {
 }
 
 /// What a call has come to, in words where it is not well.
-guest::step guest::settle(const call_outcome& end, const std::string& what, run_report& into) {
+guest::step guest::judge(const call_outcome& end, const std::string& what, run_report& into) {
     note_denied(what);
     if (end.how == call_end::answered) {
         if (end.status == PERDURE_OK) return step::done;
@@ -258,9 +258,13 @@ std::optional<guest::step> guest::tick(run_report& into) {
     call_.from_ns = due->from_ns;
     call_.to_ns = due->to_ns;
     const auto what = tick_of(at, call_, hard_ns());
+<<<<<<< HEAD
     const auto end = ask(message_kind::tick, bytes_of(what));
     if (end.how == call_end::answered && end.status == PERDURE_AGAIN) return step::done;
     const auto done = settle(end, "on_tick", into);
+=======
+    const auto done = judge(ask(message_kind::tick, bytes_of(what)), "on_tick", into);
+>>>>>>> helper-e
     if (done != step::done) return done;
     const auto finished = desk_->finish(*by_, call_);
     if (!finished) throw stage_failure("a window: " + std::string(name(finished.error())));
@@ -276,13 +280,13 @@ std::optional<guest::step> guest::tell(run_report& into) {
     const auto world = world_ns();
     const auto got = feed_->next(world);
     if (!got) throw stage_failure("the events: " + std::string(name(got.error())));
-    if (got->events == 0) return got->last_lsn < got->first_lsn ? std::nullopt
-                                                                : std::optional(step::done);
+    if (got->events == 0)
+        return got->last_lsn < got->first_lsn ? std::nullopt : std::optional(step::done);
     call_.kind = call_kind::events;
     call_.window = what_.every_ns == 0 ? 0 : world / what_.every_ns;
     call_.last_lsn = got->last_lsn;
     const auto events = got->events;
-    const auto done = settle(ask(message_kind::events, got->payload), "on_events", into);
+    const auto done = judge(ask(message_kind::events, got->payload), "on_events", into);
     if (done != step::done) {
         feed_.reset();
         return done;
@@ -325,6 +329,7 @@ bool guest::end() {
 void guest::drop() {
     one_.reset();
     feed_.reset();
+    if (has_crashed_) crash_at_ = 0;  // It may have been killed in its last call.
 }
 
 void guest::crash_at(std::uint64_t commit, crash_moment when) noexcept {

@@ -67,7 +67,7 @@ class guest final : public outlet {
         over,  ///< The report says why.
     };
     step begin(run_report& into);
-    step settle(const call_outcome& end, const std::string& what, run_report& into);
+    step judge(const call_outcome& end, const std::string& what, run_report& into);
     step migrate(const plugin_row& row, run_report& into);
     std::optional<step> tick(run_report& into);
     std::optional<step> tell(run_report& into);

@@ -83,8 +83,8 @@ void add_money(const world& in, std::vector<std::string>& lines) {
     auto by = in.reader();
     for (const auto& row : rows_of<balance_row>(in, numbers.balances)) {
         const auto who = id_of_key(row.key);
-        const auto has = by.read(
-            [&](view& now) { return in.books().holding(now, who, asset_id{row.asset}); });
+        const auto has =
+            by.read([&](view& now) { return in.books().holding(now, who, asset_id{row.asset}); });
         if (!has) throw stage_failure("a balance: " + std::string(name(has.error())));
         lines.push_back(account_text(in, who) + ": " + std::to_string(has->available) + " of " +
                         asset_text(in, asset_id{row.asset}) + ", held " +

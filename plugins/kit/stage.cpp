@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t tick_ns = tick_ns_least;
 constexpr std::uint64_t wall_begin_ns = 1'767'225'600'000'000'000;  // 2026-01-01, the same always.
-constexpr auto* issuer = "stage";  // Authority of all assets.
+constexpr auto* issuer = "stage";                                   // Authority of all assets.
 
 template <class T>
 const T& expect_done(const result<T>& done, const std::string& what) {
@@ -129,8 +129,7 @@ stage& stage::asset(const std::string& code, std::uint32_t scale) {
     return *this;
 }
 
-stage& stage::account(const std::string& name, const std::vector<holding>& has,
-                      account_kind kind) {
+stage& stage::account(const std::string& name, const std::vector<holding>& has, account_kind kind) {
     parts_->write("account " + name, [&](tx& now) -> result<> {
         const auto& books = in().books();
         const auto id = account_named(name);
@@ -140,8 +139,8 @@ stage& stage::account(const std::string& name, const std::vector<holding>& has,
             PERDURE_TRY(books.open_account(now, name, kind));
         }
         for (const auto& each : has) {
-            PERDURE_TRY(books.mint(now, account_id::of(issuer), id, asset_id::of(each.asset),
-                                   each.value));
+            PERDURE_TRY(
+                books.mint(now, account_id::of(issuer), id, asset_id::of(each.asset), each.value));
         }
         return {};
     });
@@ -150,9 +149,9 @@ stage& stage::account(const std::string& name, const std::vector<holding>& has,
 
 stage& stage::faucet(const std::string& name, const holding& budget, const std::string& owner) {
     parts_->write("faucet " + name, [&](tx& now) -> result<> {
-        PERDURE_TRY(in().books().open_faucet(now, account_id::of(issuer), name,
-                                             {faucet_kind::faucet, asset_id::of(budget.asset),
-                                              account_named(owner), budget.value}));
+        PERDURE_TRY(in().books().open_faucet(
+            now, account_id::of(issuer), name,
+            {faucet_kind::faucet, asset_id::of(budget.asset), account_named(owner), budget.value}));
         return {};
     });
     parts_->owners[name] = owner;
@@ -161,8 +160,8 @@ stage& stage::faucet(const std::string& name, const holding& budget, const std::
 
 stage& stage::draw(const std::string& faucet, const std::string& to, amount value) {
     parts_->write("faucet " + faucet, [&](tx& now) {
-        return in().books().mint(now, faucet_id::of(faucet),
-                                 account_named(parts_->owners[faucet]), account_named(to), value);
+        return in().books().mint(now, faucet_id::of(faucet), account_named(parts_->owners[faucet]),
+                                 account_named(to), value);
     });
     return *this;
 }
@@ -215,9 +214,8 @@ stage& stage::advance(std::chrono::nanoseconds time) {
     if (time.count() <= 0) throw stage_failure("advance: time goes forward alone");
     const auto ticks = (static_cast<std::uint64_t>(time.count()) + tick_ns - 1) / tick_ns;
     parts_->clock.passed_ns += ticks * tick_ns;
-    parts_->write("the clock", [&](tx& now) {
-        return in().clock().advance(now, {.ticks = ticks});
-    });
+    parts_->write("the clock",
+                  [&](tx& now) { return in().clock().advance(now, {.ticks = ticks}); });
     const auto shown =
         in().clock().show(in().region(), shm::deadline::in(std::chrono::seconds(30)));
     if (!shown) throw stage_failure("the clock: " + std::string(name(shown.error())));
@@ -363,9 +361,8 @@ std::vector<told_fact> stage::events() {
 
 const std::vector<log_line>& stage::log() const noexcept { return parts_->plugin.lines; }
 bool stage::has_said(std::string_view part) const noexcept {
-    return std::ranges::any_of(log(), [&](const log_line& line) {
-        return line.text.find(part) != std::string::npos;
-    });
+    return std::ranges::any_of(
+        log(), [&](const log_line& line) { return line.text.find(part) != std::string::npos; });
 }
 const std::map<std::string, std::int64_t>& stage::counts() const noexcept {
     return parts_->plugin.counts;

@@ -117,8 +117,9 @@ void expect_denied(const stage_terms& terms, const std::string& right, const sce
     });
     const auto without = "without \"" + right + "\" ";
     if (!is_refused && !ended) {
-        throw stage_failure(without + "it is refused nothing: it does not need that right, or the "
-                                      "scenario does not make it use it");
+        throw stage_failure(without +
+                            "it is refused nothing: it does not need that right, or the "
+                            "scenario does not make it use it");
     }
     if (on.accepted() != 0) {
         throw stage_failure(without + std::to_string(on.accepted()) +

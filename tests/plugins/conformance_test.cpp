@@ -68,9 +68,9 @@ BOOST_AUTO_TEST_CASE(an_answered_error_is_told_and_is_no_failure) {
     const auto all = checks_of("misfit_answer");
     const auto said = text_of(all);
     BOOST_TEST(failed(all).empty(), said);
-    BOOST_TEST(said.find("a call without work: passed on_tick answers 8 (busy)") !=
-                   std::string::npos,
-               said);
+    BOOST_TEST(
+        said.find("a call without work: passed on_tick answers 8 (busy)") != std::string::npos,
+        said);
 }
 
 BOOST_AUTO_TEST_CASE(each_broken_rule_fails_its_own_check) {

@@ -172,8 +172,7 @@ BOOST_AUTO_TEST_CASE(each_crash_ends_in_the_same_books) {
 }
 
 BOOST_AUTO_TEST_CASE(a_plugin_that_pays_again_after_a_crash_is_found) {
-    const auto forgets =
-        said_by([] { for_each_crash(terms_of("payer_forgets"), pay_three); });
+    const auto forgets = said_by([] { for_each_crash(terms_of("payer_forgets"), pay_three); });
     BOOST_TEST(has(forgets, "killed after its commit 1, the books end otherwise"), forgets);
     const auto counts = said_by([] { for_each_crash(terms_of("payer_counts"), pay_three); });
     BOOST_TEST(has(counts, "the books end otherwise"), counts);
@@ -205,9 +204,8 @@ BOOST_AUTO_TEST_CASE(a_right_that_is_taken_away_is_missed) {
     const auto unknown = said_by([&] { expect_denied(terms, "mint gold", pay_three); });
     BOOST_TEST(has(unknown, "no such right; it may post transfer"), unknown);
     // Its first commit of a window needs another right than its second.
-    const auto partly = said_by([] {
-        expect_denied(terms_of("payer_mints_later"), "mint gold", pay_three);
-    });
+    const auto partly =
+        said_by([] { expect_denied(terms_of("payer_mints_later"), "mint gold", pay_three); });
     BOOST_TEST(has(partly, "1 of its commits were made"), partly);
     expect_denied(terms_of("payer_mints_within"), "mint gold", pay_three);
 }
@@ -222,9 +220,8 @@ BOOST_AUTO_TEST_CASE(a_call_beyond_its_limit_is_ended) {
     stage on(terms);
     const auto why = said_by([&] { pay_three(on); });
     BOOST_TEST(has(why, "on_tick: it was killed at its hard deadline"), why);
-    const auto dies = said_by([] {
-        expect_ended_at(terms_of("rogue", R"({"in":"tick","do":"crash"})"), 5s, pay_three);
-    });
+    const auto dies = said_by(
+        [] { expect_ended_at(terms_of("rogue", R"({"in":"tick","do":"crash"})"), 5s, pay_three); });
     BOOST_TEST(has(dies, "signal 11"), dies);
 }
 
