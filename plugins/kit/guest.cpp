@@ -258,13 +258,9 @@ std::optional<guest::step> guest::tick(run_report& into) {
     call_.from_ns = due->from_ns;
     call_.to_ns = due->to_ns;
     const auto what = tick_of(at, call_, hard_ns());
-<<<<<<< HEAD
     const auto end = ask(message_kind::tick, bytes_of(what));
     if (end.how == call_end::answered && end.status == PERDURE_AGAIN) return step::done;
-    const auto done = settle(end, "on_tick", into);
-=======
-    const auto done = judge(ask(message_kind::tick, bytes_of(what)), "on_tick", into);
->>>>>>> helper-e
+    const auto done = judge(end, "on_tick", into);
     if (done != step::done) return done;
     const auto finished = desk_->finish(*by_, call_);
     if (!finished) throw stage_failure("a window: " + std::string(name(finished.error())));
