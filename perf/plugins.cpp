@@ -169,7 +169,10 @@ std::string mortal_name(int number) { return "mortal-" + std::to_string(number);
 
 /// Ten plugins of which one is killed every 100 ms, each once: one alone would be quarantined.
 measurement work_beside_deaths(served_world& in, milliseconds span) {
-    for (int i = 0; i < mortal_count; ++i) in.load(mortal_name(i));
+    for (int i = 0; i < mortal_count; ++i) {
+        in.load(mortal_name(i));
+        in.await_line("perf." + mortal_name(i), first_call);
+    }
     in.await_hosts(mortal_count);
     rest(milliseconds(300));
     auto victims = in.hosts();
@@ -181,7 +184,6 @@ measurement work_beside_deaths(served_world& in, milliseconds span) {
     in.await_hosts(mortal_count);
     for (int i = 0; i < mortal_count; ++i) {
         const std::string id = "perf." + mortal_name(i);
-        in.await_line(id, first_call);
         in.await_line(id, first_call);  // It was killed, and called again.
         static_cast<void>(in.plugin({"unload", id}));
     }
