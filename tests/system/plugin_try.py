@@ -72,8 +72,8 @@ def run_tells_what_became_of_it():
     events = rig.run("plugin", "run", SAMPLES / "sample_sink.so", "--account", "a=gold:9",
                      "--account", "b", "--transfer", "a:b:gold:2", "--windows", "3")
     claim(events.code == 0 and events.out.count(": 1 commits, 1 events") == 3, "events", events)
-    refused(rig.run(*PAYER, "--account", "x=gold"), 1, "x=gold", "NAME=ASSET:AMOUNT")
-    refused(rig.run(*PAYER, "--account", "x=gold:-1"), 1, "no amount", "gold:500")
+    refused(rig.run(*PAYER, "--account", "x=gold"), 2, "x=gold", "NAME=ASSET:AMOUNT")
+    refused(rig.run(*PAYER, "--account", "x=gold:-1"), 2, "no amount", "gold:500")
     refused(rig.run("plugin", "run", SAMPLES / "none.so"), 1, "none.so")
 
 
