@@ -18,6 +18,8 @@
 // Threads     One. Stages may stand side by side, each with a thread of its own.
 #pragma once
 
+#include <perdure/plugins/abi/perdure_plugin.h>
+
 #include <chrono>
 #include <cstring>
 #include <map>
