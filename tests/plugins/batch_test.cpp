@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(a_batch_is_taken_apart_as_it_was_put_together) {
         const auto commands = chance() % 5;
         const auto states = chance() % 5;
         for (std::uint64_t i = 0; i < commands; ++i) {
-            auto one = command(1 + static_cast<std::uint32_t>(chance() % 9), payload);
+            auto one = command(1 + static_cast<std::uint32_t>(chance() % 11), payload);
             one.reference = i;
             BOOST_TEST(writer.add(one).has_value());
         }
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(the_writer_keeps_the_limits_and_goes_on) {
     batch_writer writer;
     const std::vector<std::byte> long_payload(payload_bytes_max + 8);
     BOOST_TEST(writer.add(command(0)).error() == errc::bad_command);
-    BOOST_TEST(writer.add(command(10)).error() == errc::bad_command);
+    BOOST_TEST(writer.add(command(12)).error() == errc::bad_command);
     BOOST_TEST(writer.add(command(9, long_payload)).error() == errc::bad_command);
     BOOST_TEST(writer.add(command(9, std::span(long_payload).first(7))).error() ==
                errc::bad_command);
