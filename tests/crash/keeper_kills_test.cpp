@@ -63,7 +63,8 @@ class play {
     play(const death& end, shm::crash_tally& tally, unsigned seed)
         : end_(end), tally_(tally), random_(seed) {
         options_ = where_.options();
-        options_.ring_bytes = 64ULL << 10;
+        // All tables are made without a drain: the first block is the dying keeper's.
+        options_.ring_bytes = 128ULL << 10;
         if (end.when != circumstance::torn_tail) options_.segment_bytes = 16ULL << 10;
         // As many checkpoints as there are looks, all full, and no more kept than must be.
         options_.checkpoints.every_ns = 1;
