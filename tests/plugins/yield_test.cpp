@@ -177,4 +177,47 @@ BOOST_FIXTURE_TEST_CASE(loaded_twice_or_unloaded_and_loaded_it_pays_once, earnin
     expect_closed_form();
 }
 
+BOOST_FIXTURE_TEST_CASE(an_upgrade_in_mid_period_pays_no_period_twice_or_never, earning) {
+    load_yield();
+    pass(7);
+    plugins::upgrade_plugin(in, by,
+                            {.id = yield_id, .path = sample("yield_again"), .shadow = 2, .who = 7});
+    std::uint64_t differing = 0;
+    BOOST_TEST(eventually([&] {
+        const auto now = plugins::find_upgrade(in, yield_id);
+        if (now) differing = now->row.differing;
+        pass(3);
+        return !now || plugins::text_in(row(yield_id)->version) == "1.0.1";
+    }));
+    BOOST_TEST(differing == 0U);  // Both want the same stakes paid.
+    BOOST_TEST(plugins::text_in(row(yield_id)->version) == "1.0.1");
+    pass(11);
+    BOOST_TEST(eventually([&] { return is_all_paid(); }));
+    stop_yield();
+    expect_closed_form();
+}
+
+BOOST_FIXTURE_TEST_CASE(a_world_that_comes_back_from_its_files_pays_on, earning) {
+    load_yield();
+    pass(20);
+    BOOST_TEST(eventually([&] { return is_all_paid(); }));
+    // Everything is durable, a checkpoint lies in between, and then the machine crashes.
+    BOOST_TEST(open_ticking().checkpoint(true));
+    pass(10);
+    BOOST_TEST(eventually([&] { return is_all_paid(); }));
+    const auto last = in.status();
+    BOOST_TEST(in.wait(by, {last.last_lsn, last.incarnation}, durability::durable).has_value());
+    end();
+    delete_region();
+    { const auto gone = std::move(by); }
+    in = open_ticking();
+    by = in.join();
+    expect_closed_form();
+    begin();
+    pass(25);
+    BOOST_TEST(eventually([&] { return is_all_paid(); }));
+    stop_yield();
+    expect_closed_form();
+}
+
 }  // namespace
