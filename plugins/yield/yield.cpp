@@ -193,7 +193,7 @@ class yield : public perdure::plugin<yield> {
         }
     }
 
-    std::uint64_t batch_ = 128;
+    std::uint64_t batch_ = 64;
     std::uint64_t share_ = 20'000;
     std::uint64_t window_ = none;  // That the next call may go on with.
     std::uint64_t next_ = 0;       // Row to go on with.
