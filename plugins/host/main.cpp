@@ -114,6 +114,8 @@ void serve(ring_outlet& with, loaded_plugin& plugin) {
 }
 
 void run(char** argv, bool is_debugged) {
+    // First: a keeper that dies before it has said what to load must not leave us waiting.
+    sandbox::end_with(std::atoi(argv[2]));
     auto with = channel::adopt(channel_file);
     ring_outlet out(with);
     const auto order = order_from(out.receive());

@@ -164,11 +164,15 @@ void install_filter() {
 
 }  // namespace
 
-void sandbox::close(const sandbox_terms& terms) {
-    become(terms.user);
+void sandbox::end_with(int parent) {
     check(::prctl(PR_SET_PDEATHSIG, SIGKILL), "PR_SET_PDEATHSIG");
     // Its parent may have died before that.
-    if (::getppid() != terms.parent) refuse("its keeper is gone", ESRCH);
+    if (::getppid() != parent) refuse("its keeper is gone", ESRCH);
+}
+
+void sandbox::close(const sandbox_terms& terms) {
+    become(terms.user);
+    end_with(terms.parent);  // Another user's process forgets it.
     check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS");
     limit(RLIMIT_AS, mapped_bytes() + terms.memory_bytes, "RLIMIT_AS");
     limit(RLIMIT_FSIZE, 0, "RLIMIT_FSIZE");

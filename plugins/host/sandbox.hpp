@@ -25,6 +25,9 @@ struct sandbox_terms {
 
 class sandbox {
   public:
+    /// The first step, before anything is waited for: from now on this process ends with its
+    /// parent. Throws failure: io_error when that is gone already.
+    static void end_with(int parent);
     /// Throws failure: io_error, naming what could not be given up.
     static void close(const sandbox_terms& terms);
 
