@@ -25,6 +25,18 @@ std::uint64_t option(std::string_view name, std::uint64_t otherwise) {
     return otherwise;
 }
 
+/// Processes of plugins that have this region mapped, or were told to.
+int hosts_of(const std::string& region) {
+    int found = 0;
+    for (const auto& each : std::filesystem::directory_iterator("/proc")) {
+        std::ifstream file(each.path() / "cmdline");
+        std::string words;
+        std::getline(file, words);
+        if (words.starts_with("perdure_plugin_host") && words.find(region) != words.npos) ++found;
+    }
+    return found;
+}
+
 /// Another process keeps the world until it is killed.
 struct deadly : kept_stage {
     deadly() { end(); }
@@ -80,6 +92,8 @@ BOOST_FIXTURE_TEST_CASE(whoever_dies_each_window_is_paid_once, deadly) {
     std::cerr << deaths << " keepers died, " << by_point << " of them between two stores, "
               << amid_window << " amid a window; " << windows(payer_id) << " windows\n";
     BOOST_TEST(windows(payer_id) > 0U);
+    // None waits for a keeper that died before it had said what to load.
+    BOOST_TEST(eventually([&] { return hosts_of(region()) == 0; }));
 #if defined(PERDURE_RIG)
     BOOST_TEST(by_point > deaths / 3);
 #endif
